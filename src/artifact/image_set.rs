@@ -1,0 +1,283 @@
+//! An image set: photographs of one size, and a row of facts about each.
+//!
+//! Files: `images-0000.npy`, ... (`uint8 [n, height, width, 3]`, at most 1,024 images each),
+//! `samples.csv` (`id,label,partition,group,origin`) and `set.json` (classes, size).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::artifact::Artifact;
+use crate::artifact::Error;
+use crate::artifact::Partition;
+use crate::artifact::Tree;
+use crate::files;
+use crate::imaging::npy;
+use crate::imaging::npy::ByteArray;
+
+const SHARD: usize = 1024;
+const SAMPLES: &str = "samples.csv";
+const SET: &str = "set.json";
+
+/// Red, green and blue.
+pub const CHANNELS: usize = 3;
+
+/// Facts about one image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Unique in its set and stable between runs: `train/17`, `train/17+vertical-flip`, `gan/412`.
+    pub id: String,
+    /// Class, 0-based; absent where nobody has labelled the image yet.
+    pub label: Option<usize>,
+    /// The part of the data set it belongs to, or that it was made from.
+    pub partition: Partition,
+    /// What belongs together and may not be torn apart by a split: a patient, an eye.
+    pub group: Option<String>,
+    /// Where it comes from: `file`, `rendered`, `classic`, `gan`.
+    pub origin: String,
+}
+
+/// Images of one size with a row of facts about each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSet {
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Names of the classes; a sample's label is an index into them.
+    pub classes: Vec<String>,
+    /// One row for each image, in the order of the images.
+    pub samples: Vec<Sample>,
+    /// `[n, height, width, 3]`, row by row, 0-255.
+    pub pixels: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Set {
+    height: usize,
+    width: usize,
+    classes: Vec<String>,
+}
+
+impl ImageSet {
+    /// Returns the empty set of the given size and classes.
+    pub fn empty(height: usize, width: usize, classes: Vec<String>) -> Self {
+        Self { height, width, classes, samples: Vec::new(), pixels: Vec::new() }
+    }
+
+    /// Returns the number of images.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Returns whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// Returns the bytes of one image: `height * width * 3`.
+    pub fn bytes_per_image(&self) -> usize {
+        self.height * self.width * CHANNELS
+    }
+
+    /// Returns one image's pixels: `[height, width, 3]`.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let size = self.bytes_per_image();
+        &self.pixels[index * size..(index + 1) * size]
+    }
+
+    /// Adds an image.
+    pub fn push(&mut self, sample: Sample, pixels: &[u8]) {
+        assert_eq!(pixels.len(), self.bytes_per_image(), "an image of another size than its set");
+        self.samples.push(sample);
+        self.pixels.extend_from_slice(pixels);
+    }
+
+    /// Returns the set of the images at the given indices, in that order.
+    #[must_use]
+    pub fn pick(&self, indices: &[usize]) -> Self {
+        let mut picked = Self::empty(self.height, self.width, self.classes.clone());
+        picked.pixels.reserve_exact(indices.len() * self.bytes_per_image());
+        for &index in indices {
+            picked.push(self.samples[index].clone(), self.image(index));
+        }
+        picked
+    }
+
+    /// Joins sets one behind the other; says what differs where size or classes are not the same.
+    pub fn join(sets: Vec<Self>) -> Result<Self, String> {
+        let mut sets = sets.into_iter();
+        let mut joined = sets.next().ok_or("no image set to join")?;
+        for set in sets {
+            if (set.height, set.width) != (joined.height, joined.width) {
+                return Err(format!(
+                    "images of {} x {} beside images of {} x {} pixels",
+                    joined.width, joined.height, set.width, set.height
+                ));
+            }
+            if set.classes != joined.classes {
+                return Err(format!(
+                    "classes {:?} beside classes {:?}",
+                    joined.classes, set.classes
+                ));
+            }
+            joined.samples.extend(set.samples);
+            joined.pixels.extend(set.pixels);
+        }
+        Ok(joined)
+    }
+
+    /// Returns every image's class, or the id of the first image that has none.
+    pub fn labels(&self) -> Result<Vec<usize>, &str> {
+        self.samples.iter().map(|sample| sample.label.ok_or(sample.id.as_str())).collect()
+    }
+
+    /// Returns how many images each class has.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for label in self.samples.iter().filter_map(|sample| sample.label) {
+            counts[label] += 1;
+        }
+        counts
+    }
+
+    /// Returns how many images each part has.
+    pub fn partition_counts(&self) -> BTreeMap<Partition, usize> {
+        let mut counts = BTreeMap::new();
+        for sample in &self.samples {
+            *counts.entry(sample.partition).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl Artifact for ImageSet {
+    const TYPE: &'static str = "images";
+
+    fn read(tree: &Tree) -> Result<Self, Error> {
+        let set: Set = tree.json(SET)?;
+        let table = tree.read(SAMPLES)?;
+        let samples: Vec<Sample> = csv::Reader::from_reader(table.as_slice())
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::malformed(SAMPLES, error.to_string()))?;
+        let mut images = Self::empty(set.height, set.width, set.classes);
+        images.pixels.reserve_exact(samples.len() * images.bytes_per_image());
+        for shard in 0..samples.len().div_ceil(SHARD) {
+            let name = shard_name(shard);
+            let mapped = files::map(tree.path(&name)?)?;
+            let array = npy::decode(&mapped).map_err(|problem| Error::malformed(&name, problem))?;
+            if array.shape.get(1..) != Some(&[set.height, set.width, CHANNELS]) {
+                let shape = &array.shape;
+                return Err(Error::malformed(&name, format!("shape {shape:?} is not the set's")));
+            }
+            images.pixels.extend_from_slice(array.data);
+        }
+        if images.pixels.len() != samples.len() * images.bytes_per_image() {
+            return Err(Error::malformed(SAMPLES, "it has not as many rows as there are images"));
+        }
+        let classes = images.classes.len();
+        if let Some(stray) = samples.iter().find(|s| s.label.is_some_and(|label| label >= classes))
+        {
+            let problem = format!("`{}` has a label out of range 0 to {}", stray.id, classes - 1);
+            return Err(Error::malformed(SAMPLES, problem));
+        }
+        images.samples = samples;
+        Ok(images)
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), Error> {
+        let set = Set { height: self.height, width: self.width, classes: self.classes.clone() };
+        let set = serde_json::to_vec(&set).expect("names and numbers serialise");
+        files::write_scratch(&folder.join(SET), &set)?;
+        let mut table = csv::Writer::from_writer(Vec::new());
+        for sample in &self.samples {
+            table.serialize(sample).map_err(|e| Error::malformed(SAMPLES, e.to_string()))?;
+        }
+        let table = table.into_inner().map_err(|e| Error::malformed(SAMPLES, e.to_string()))?;
+        files::write_scratch(&folder.join(SAMPLES), &table)?;
+        let size = self.bytes_per_image();
+        for (shard, data) in self.pixels.chunks((SHARD * size).max(1)).enumerate() {
+            let shape = vec![data.len() / size, self.height, self.width, CHANNELS];
+            let bytes = npy::encode(&ByteArray { shape, data });
+            files::write_scratch(&folder.join(shard_name(shard)), &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> serde_json::Value {
+        let counts = self.class_counts();
+        let labelled: usize = counts.iter().sum();
+        let classes: serde_json::Map<_, _> =
+            self.classes.iter().cloned().zip(counts.into_iter().map(Into::into)).collect();
+        let parts: serde_json::Map<_, _> = self
+            .partition_counts()
+            .into_iter()
+            .map(|(partition, count)| (partition.name().to_owned(), count.into()))
+            .collect();
+        json!({
+            "images": self.len(), "height": self.height, "width": self.width,
+            "labelled": labelled, "classes": classes, "partitions": parts,
+        })
+    }
+}
+
+fn shard_name(shard: usize) -> String {
+    format!("images-{shard:04}.npy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Artifact;
+    use super::ImageSet;
+    use super::Partition;
+    use super::Sample;
+    use super::Tree;
+
+    fn set(count: usize) -> ImageSet {
+        let mut set = ImageSet::empty(2, 1, vec!["healthy".into(), "ill, badly".into()]);
+        for index in 0..count {
+            let sample = Sample {
+                id: format!("train/{index}"),
+                label: (index % 3 < 2).then_some(index % 3),
+                partition: Partition::Train,
+                group: (index % 2 == 0).then(|| "patient \"7\", left".to_owned()),
+                origin: "file".to_owned(),
+            };
+            set.push(sample, &[index as u8; 6]);
+        }
+        set
+    }
+
+    #[test]
+    fn a_set_survives_its_files() {
+        for count in [0, 1, 1024, 1025] {
+            let folder = tempfile::tempdir().unwrap();
+            let set = set(count);
+            set.write(folder.path()).unwrap();
+            let tree = Tree::of_folder(folder.path()).unwrap();
+            assert_eq!(ImageSet::read(&tree).unwrap(), set);
+        }
+    }
+
+    #[test]
+    fn picking_and_joining_keep_rows_beside_their_images() {
+        let set = set(5);
+        let picked = set.pick(&[4, 0]);
+        assert_eq!(picked.samples[0].id, "train/4");
+        assert_eq!(picked.image(0), set.image(4));
+        let joined = ImageSet::join(vec![picked, set.clone()]).unwrap();
+        assert_eq!(joined.len(), 7);
+        assert_eq!(joined.image(2), set.image(0));
+        assert!(ImageSet::join(vec![set, ImageSet::empty(2, 2, vec![])]).is_err());
+    }
+
+    #[test]
+    fn a_missing_label_names_its_image() {
+        assert_eq!(set(3).labels(), Err("train/2"));
+        assert_eq!(set(3).class_counts(), [1, 1]);
+    }
+}

@@ -1,0 +1,46 @@
+//! Artifacts: what flows between stages, each a small tree of files that other tools can open.
+//!
+//! Knows the formats; does not know where artifacts are stored or which stages make them.
+
+mod classifier;
+mod error;
+mod gan;
+mod history;
+mod image_set;
+mod partition;
+mod scores;
+mod table;
+mod tree;
+
+pub use classifier::Classifier;
+pub use classifier::Network;
+pub use error::Error;
+pub use gan::CriticNorm;
+pub use gan::Gan;
+pub use gan::GanShape;
+pub use history::History;
+pub use image_set::CHANNELS;
+pub use image_set::ImageSet;
+pub use image_set::Sample;
+pub use partition::Partition;
+pub use scores::Prediction;
+pub use scores::Scores;
+pub use table::Table;
+pub use tree::Tree;
+
+use std::path::Path;
+
+/// Something that one stage makes and another reads.
+pub trait Artifact: Sized {
+    /// Name of the type, as ports and `ablate kinds` show it.
+    const TYPE: &'static str;
+
+    /// Reads the artifact from its files.
+    fn read(tree: &Tree) -> Result<Self, Error>;
+
+    /// Writes the artifact's files into an empty folder.
+    fn write(&self, folder: &Path) -> Result<(), Error>;
+
+    /// Returns the few facts that `ablate show` prints: counts, sizes, last losses.
+    fn summary(&self) -> serde_json::Value;
+}

@@ -1,0 +1,114 @@
+//! Scores: what a classifier answered for each image, and the measures over all of them.
+//!
+//! Files: `scores.json` (the measures) and `predictions.csv`
+//! (`id,group,label,predicted,p0,p1,...`: one row an image, probabilities last).
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::artifact::Artifact;
+use crate::artifact::Error;
+use crate::artifact::Tree;
+use crate::files;
+use crate::measure::Measures;
+
+const SCORES: &str = "scores.json";
+const PREDICTIONS: &str = "predictions.csv";
+const FACTS: usize = 4;
+
+/// One image's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The image's id.
+    pub id: String,
+    /// The image's group (patient, eye), if known.
+    pub group: Option<String>,
+    /// True class.
+    pub label: usize,
+    /// Class with the highest probability; the lowest such class on a tie.
+    pub predicted: usize,
+    /// Probability of each class, 0 to 1.
+    pub probabilities: Vec<f64>,
+}
+
+/// A classifier's scores on one image set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Everything that is computed from the answers.
+    pub measures: Measures,
+    /// One answer an image.
+    pub predictions: Vec<Prediction>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    classes: Vec<String>,
+    measures: Measures,
+}
+
+impl Artifact for Scores {
+    const TYPE: &'static str = "scores";
+
+    fn read(tree: &Tree) -> Result<Self, Error> {
+        let File { classes, measures } = tree.json(SCORES)?;
+        let table = tree.read(PREDICTIONS)?;
+        let mut predictions = Vec::new();
+        for row in csv::Reader::from_reader(table.as_slice()).records() {
+            let row = row.map_err(|error| Error::malformed(PREDICTIONS, error.to_string()))?;
+            predictions.push(parse_row(&row, classes.len())?);
+        }
+        Ok(Self { classes, measures, predictions })
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), Error> {
+        let file = File { classes: self.classes.clone(), measures: self.measures.clone() };
+        let file = serde_json::to_vec_pretty(&file).expect("measures serialise");
+        files::write_scratch(&folder.join(SCORES), &file)?;
+        let malformed = |error: csv::Error| Error::malformed(PREDICTIONS, error.to_string());
+        let mut table = csv::Writer::from_writer(Vec::new());
+        let facts = ["id", "group", "label", "predicted"].map(str::to_owned);
+        let names = (0..self.classes.len()).map(|class| format!("p{class}"));
+        table.write_record(facts.into_iter().chain(names)).map_err(malformed)?;
+        for answer in &self.predictions {
+            let group = answer.group.clone().unwrap_or_default();
+            let numbers = [answer.label.to_string(), answer.predicted.to_string()];
+            let facts = [answer.id.clone(), group].into_iter().chain(numbers);
+            let probabilities = answer.probabilities.iter().map(f64::to_string);
+            table.write_record(facts.chain(probabilities)).map_err(malformed)?;
+        }
+        let table =
+            table.into_inner().map_err(|error| Error::malformed(PREDICTIONS, error.to_string()))?;
+        Ok(files::write_scratch(&folder.join(PREDICTIONS), &table)?)
+    }
+
+    fn summary(&self) -> serde_json::Value {
+        let Measures { correct, n, accuracy, .. } = &self.measures;
+        json!({"correct": correct, "n": n, "accuracy": accuracy})
+    }
+}
+
+fn parse_row(row: &csv::StringRecord, classes: usize) -> Result<Prediction, Error> {
+    let field = |index: usize| row.get(index).unwrap_or_default();
+    let malformed = |index| {
+        Error::malformed(PREDICTIONS, format!("`{}` in the row of `{}`", field(index), field(0)))
+    };
+    let class = |index: usize| match field(index).parse() {
+        Ok(class) if class < classes => Ok(class),
+        _ => Err(malformed(index)),
+    };
+    let probabilities = (FACTS..FACTS + classes)
+        .map(|index| field(index).parse().map_err(|_| malformed(index)))
+        .collect::<Result<_, _>>()?;
+    Ok(Prediction {
+        id: field(0).to_owned(),
+        group: Some(field(1).to_owned()).filter(|group| !group.is_empty()),
+        label: class(2)?,
+        predicted: class(3)?,
+        probabilities,
+    })
+}

@@ -1,0 +1,262 @@
+//! Files: the only code that writes, renames or removes any.
+//!
+//! Whatever is written appears whole or not at all: scratch file beside the target, sync, rename,
+//! sync of the folder. Knows nothing of the cache's layout or of what the files mean.
+
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crate::digest::Digest;
+
+/// A file operation that failed, with what was tried and where.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`: {source}", path.display())]
+pub struct Error {
+    /// What was tried, as a verb: `read`, `write`.
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The operating system's answer.
+    #[source]
+    pub source: io::Error,
+}
+
+impl Error {
+    /// Returns whether the disk or the user's quota is full.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(
+            self.source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        )
+    }
+
+    /// Returns whether the file does not exist.
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// A file mapped into memory; derefs to its bytes.
+#[derive(Debug)]
+pub struct Mapped(Option<memmap2::Mmap>);
+
+impl std::ops::Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+/// One file below a walked folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Path relative to the folder, parts joined by `/`.
+    pub name: String,
+    /// Path to open it by.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+fn context<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
+    move |source| Error { action, path: path.to_owned(), source }
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(context("read", path))
+}
+
+/// Maps a file into memory. The file must not shrink meanwhile: stored objects never change.
+pub fn map(path: &Path) -> Result<Mapped, Error> {
+    let file = fs::File::open(path).map_err(context("open", path))?;
+    let size = file.metadata().map_err(context("look at", path))?.len();
+    if size == 0 {
+        return Ok(Mapped(None)); // an empty file cannot be mapped
+    }
+    #[expect(unsafe_code, reason = "mapping is how large images are read; objects are read-only")]
+    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(context("map", path))?;
+    Ok(Mapped(Some(map)))
+}
+
+/// Returns the BLAKE3 digest of a file's content, hashed on all cores.
+pub fn digest(path: &Path) -> Result<Digest, Error> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_mmap_rayon(path).map_err(context("hash", path))?;
+    Ok(hasher.finalize().into())
+}
+
+/// Returns all files below a folder, sorted by name.
+pub fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    let mut open = vec![(folder.to_owned(), String::new())];
+    while let Some((folder, prefix)) = open.pop() {
+        for entry in fs::read_dir(&folder).map_err(context("list", &folder))? {
+            let entry = entry.map_err(context("list", &folder))?;
+            let path = entry.path();
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let about = fs::metadata(&path).map_err(context("look at", &path))?;
+            if about.is_dir() {
+                open.push((path, format!("{name}/")));
+            } else {
+                found.push(Found { name, path, size: about.len() });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// Writes a file whole or not at all, and makes it last through a power cut.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = parent(path);
+    create_folder(folder)?;
+    let scratch = folder.join(scratch_name());
+    let written = write_synced(&scratch, bytes).and_then(|()| {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
+        fs::rename(&scratch, path).map_err(context("write", path))
+    });
+    if written.is_err() {
+        let _ = remove_file(&scratch);
+    }
+    written?;
+    sync_folder(folder)
+}
+
+/// Writes a new file without the care of [`write`]: for scratch folders that are published whole.
+pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    create_folder(parent(path))?;
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
+    fs::write(path, bytes).map_err(context("write", path))
+}
+
+/// Opens a file to which lines are added at the end.
+pub fn append(path: &Path) -> Result<fs::File, Error> {
+    create_folder(parent(path))?;
+    fs::OpenOptions::new().create(true).append(true).open(path).map_err(context("open", path))
+}
+
+/// Moves a synced file or folder to a place on the same file system, replacing a file there.
+pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    create_folder(parent(to))?;
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
+    fs::rename(from, to).map_err(context("move to", to))?;
+    sync_folder(parent(to))
+}
+
+/// Forces a file's content to disk.
+pub fn sync(path: &Path) -> Result<(), Error> {
+    let file = fs::File::open(path).map_err(context("open", path))?;
+    file.sync_all().map_err(context("sync", path))
+}
+
+/// Forces a folder's list of names to disk.
+pub fn sync_folder(folder: &Path) -> Result<(), Error> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let handle = fs::File::open(folder).map_err(context("open", folder))?;
+    // Some network file systems cannot sync a folder; they say so and lose nothing by it.
+    match handle.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other.map_err(context("sync", folder)),
+    }
+}
+
+/// Creates a folder and those above it.
+pub fn create_folder(folder: &Path) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
+    fs::create_dir_all(folder).map_err(context("create", folder))
+}
+
+/// Takes away the right to write a file.
+pub fn make_read_only(path: &Path) -> Result<(), Error> {
+    let mut rights = fs::metadata(path).map_err(context("look at", path))?.permissions();
+    rights.set_readonly(true);
+    fs::set_permissions(path, rights).map_err(context("protect", path))
+}
+
+/// Removes a file; one that is gone already is no error.
+pub fn remove_file(path: &Path) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
+    let removed = fs::remove_file(path);
+    gone_is_fine(removed).map_err(context("remove", path))
+}
+
+/// Removes a folder with all in it; one that is gone already is no error.
+pub fn remove_folder(folder: &Path) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
+    let removed = fs::remove_dir_all(folder);
+    gone_is_fine(removed).map_err(context("remove", folder))
+}
+
+/// Returns a file name that no other process or thread uses.
+pub fn scratch_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!(".scratch-{}-{next}", std::process::id())
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
+    let mut file = fs::File::create(path).map_err(context("write", path))?;
+    file.write_all(bytes).map_err(context("write", path))?;
+    file.sync_all().map_err(context("sync", path))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+
+    #[test]
+    fn a_written_file_is_whole_and_leaves_no_scratch() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/file");
+        super::write(&path, b"one").unwrap();
+        super::write(&path, b"two").unwrap();
+        let names: Vec<String> =
+            super::walk(folder.path()).unwrap().into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["deep/er/file"]);
+        assert_eq!(super::read(&path).unwrap(), b"two");
+        assert_eq!(&*super::map(&path).unwrap(), b"two");
+        assert_eq!(super::digest(&path).unwrap(), Digest::of_bytes(b"two"));
+    }
+
+    #[test]
+    fn an_empty_file_can_be_mapped_and_hashed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("empty");
+        super::write(&path, b"").unwrap();
+        assert!(super::map(&path).unwrap().is_empty());
+        assert_eq!(super::digest(&path).unwrap(), Digest::of_bytes(b""));
+    }
+
+    #[test]
+    fn an_error_names_the_path_and_the_action() {
+        let error = super::read("/no/such/file".as_ref()).unwrap_err();
+        assert!(error.is_missing());
+        assert!(error.to_string().starts_with("cannot read `/no/such/file`: "), "{error}");
+    }
+
+    #[test]
+    fn removing_what_is_gone_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        super::remove_file(&folder.path().join("nothing")).unwrap();
+        super::remove_folder(&folder.path().join("nothing")).unwrap();
+    }
+}

@@ -1,0 +1,19 @@
+//! `ablate`: a declarative workflow engine for augmentation studies on medical images.
+//!
+//! Modules in the order of their layers; each knows only those above it. `docs/ARCHITECTURE.md`
+//! explains them, `tests/it/architecture.rs` enforces them.
+
+pub mod digest;
+pub mod files;
+pub mod seed;
+
+pub mod imaging;
+pub mod measure;
+
+pub mod artifact;
+
+pub mod stage;
+
+pub mod ml;
+
+pub mod plan;

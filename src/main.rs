@@ -1,0 +1,3 @@
+//! The program `ablate`.
+
+fn main() {}

@@ -1,0 +1,129 @@
+//! Settings of training and sampling, resolved: nothing optional is left to guess.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::artifact::GanShape;
+use crate::artifact::Network;
+
+/// One stretch of a training schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// Passes over the training images.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub epochs: usize,
+    /// Step size of the optimiser.
+    #[schemars(range(min = 1e-12, max = 10.0))]
+    pub learning_rate: f64,
+}
+
+/// Rule that turns gradients into steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimiser {
+    /// RMSprop with alpha 0.99 and epsilon 1e-8: for a critic whose weights are clipped.
+    Rmsprop,
+    /// Adam with epsilon 1e-8 and the betas of the settings.
+    Adam,
+}
+
+/// How the critic is kept Lipschitz.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CriticLimit {
+    /// Every trainable number of the critic is clamped to `[-c, c]` after each step
+    /// (Arjovsky et al. 2017).
+    Clip(f64),
+    /// `lambda * E[(||grad D(x)|| - 1)^2]` is added to the critic's loss (Gulrajani et al. 2017).
+    GradientPenalty(f64),
+}
+
+/// Settings of a WGAN training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WganSettings {
+    /// What decides the tensors.
+    pub shape: GanShape,
+    /// Distribution of latent vectors during training.
+    pub latent: LatentDistribution,
+    /// Images in a batch; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Stretches of training, in order.
+    pub schedule: Vec<Phase>,
+    /// Critic steps for each generator step.
+    pub critic_steps: usize,
+    /// How the critic is kept Lipschitz.
+    pub limit: CriticLimit,
+    /// Rule for both networks.
+    pub optimiser: Optimiser,
+    /// Adam's betas.
+    pub betas: (f64, f64),
+    /// Epochs between two checkpoints; 0 means none.
+    pub checkpoint_every: usize,
+    /// Epochs between two sample grids; 0 means one, at the end.
+    pub grid_every: usize,
+}
+
+/// Distribution of the numbers of a latent vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LatentDistribution {
+    /// Normal, mean 0, deviation 1.
+    Normal,
+    /// Uniform from -1 to 1.
+    Uniform,
+}
+
+/// What to draw from a generator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Number of images.
+    pub count: usize,
+    /// Distribution of latent vectors.
+    pub latent: LatentDistribution,
+    /// Images made at once; changes nothing but memory and speed.
+    pub batch_size: usize,
+}
+
+/// Settings of a classifier training with cross-entropy and Adam.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassifierSettings {
+    /// The architecture.
+    pub network: Network,
+    /// Images in a batch; a last batch of one image is dropped, since batch normalisation needs two.
+    pub batch_size: usize,
+    /// Stretches of training, in order.
+    pub schedule: Vec<Phase>,
+    /// Adam's betas.
+    pub betas: (f64, f64),
+    /// Adam's L2 penalty, added to the gradients.
+    pub weight_decay: f64,
+    /// Means of red, green and blue (0-1) that are subtracted.
+    pub mean: [f64; 3],
+    /// Deviations of red, green and blue by which the rest is divided.
+    pub deviation: [f64; 3],
+    /// Starting weights in torchvision's names; the last layer is left out where its shape differs.
+    pub weights: Option<PathBuf>,
+    /// Whether the weights of the epoch with the best validation accuracy are kept, not the last.
+    pub keep_best: bool,
+    /// Epochs between two checkpoints; 0 means none.
+    pub checkpoint_every: usize,
+}
+
+/// Feature vectors of an image set: what a classifier's last layer sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// Numbers in a vector.
+    pub width: usize,
+    /// `[n, width]`, row by row.
+    pub values: Vec<f32>,
+}
+
+impl Features {
+    /// Returns the vector of one image.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.width..(index + 1) * self.width]
+    }
+}

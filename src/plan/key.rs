@@ -1,0 +1,41 @@
+//! A task's key: everything that decides what it produces, and nothing else.
+//!
+//! The same struct is hashed for the cache, stored in the record and compared by `explain`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::digest::Digest;
+
+/// Layout of [`TaskKey`]. 1: first layout.
+pub(super) const FORMAT: u32 = 1;
+
+/// Everything that decides what a task produces.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskKey {
+    /// Layout of this struct.
+    pub format: u32,
+    /// Kind of stage.
+    pub kind: String,
+    /// The kind's version.
+    pub version: u32,
+    /// Params, complete with defaults.
+    pub params: Value,
+    /// Digests of what enters each port, in order: contents in a content key, recipes (with the
+    /// port they leave by) in a recipe key.
+    pub inputs: BTreeMap<String, Vec<Digest>>,
+    /// Contents of files from outside, by the name that the params give them.
+    pub sources: BTreeMap<String, Digest>,
+    /// Seed; 0 where the kind draws nothing.
+    pub seed: u64,
+}
+
+impl TaskKey {
+    /// Returns the digest under which a record of this task is kept.
+    pub fn digest(&self) -> Digest {
+        Digest::of_value(self)
+    }
+}

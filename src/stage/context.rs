@@ -1,0 +1,71 @@
+//! Everything that a running stage may use beside its params and inputs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::seed::Seed;
+use crate::stage::Device;
+use crate::stage::StageError;
+
+/// How far a running stage is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tick {
+    /// Units done: epochs for training, images for image work.
+    pub done: u64,
+    /// Units in all.
+    pub of: u64,
+    /// Name of the unit: `epochs`, `images`.
+    pub unit: String,
+    /// Images handled per second, where measured.
+    pub images_per_second: Option<f64>,
+    /// Named numbers worth showing, such as losses.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// Whoever watches a running stage.
+pub trait Observer: Sync {
+    /// Hears how far the stage is.
+    fn tick(&self, tick: &Tick);
+
+    /// Hears something worth a line in the log.
+    fn note(&self, text: &str);
+
+    /// Answers whether the stage should stop at its next opportunity.
+    fn cancelled(&self) -> bool;
+
+    /// Returns seconds since some fixed moment, for rates only.
+    fn seconds(&self) -> f64;
+}
+
+/// Everything that a running stage may use beside its params and inputs.
+pub struct Context<'a> {
+    /// Seed of this task; derive one for each use with [`Seed::named`].
+    pub seed: Seed,
+    /// Device that a torch stage runs on.
+    pub device: Device,
+    /// Threads that the stage may keep busy, 1 or more.
+    pub threads: usize,
+    /// Where the sources lie, by the name that the params give them.
+    pub sources: BTreeMap<String, PathBuf>,
+    /// Folder for checkpoints of this very task, kept until it has finished; absent where none is.
+    pub checkpoints: Option<PathBuf>,
+    /// Whoever watches.
+    pub observer: &'a dyn Observer,
+}
+
+impl Context<'_> {
+    /// Returns where a source lies.
+    pub fn source(&self, name: &str) -> Result<&Path, StageError> {
+        let missing = || StageError::data(format!("source `{name}` was not handed to the stage"));
+        self.sources.get(name).map(PathBuf::as_path).ok_or_else(missing)
+    }
+
+    /// Returns an error once the user has asked to stop.
+    pub fn keep_going(&self) -> Result<(), StageError> {
+        if self.observer.cancelled() { Err(StageError::Cancelled) } else { Ok(()) }
+    }
+}

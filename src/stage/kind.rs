@@ -1,0 +1,122 @@
+//! A kind of stage as plain data and function pointers: types are erased here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::stage::Context;
+use crate::stage::Counts;
+use crate::stage::Forecast;
+use crate::stage::Inputs;
+use crate::stage::Outputs;
+use crate::stage::ParamProblem;
+use crate::stage::Port;
+use crate::stage::Resources;
+use crate::stage::SourceRef;
+use crate::stage::Stage;
+use crate::stage::StageError;
+use crate::stage::Trees;
+use crate::stage::params;
+
+/// Where a kind runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runner {
+    /// Inside the engine's process, on rayon's threads.
+    Inline,
+    /// In a worker process, with libtorch.
+    Torch,
+}
+
+/// What a run left at one output port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Produced {
+    /// Folder with the artifact's files.
+    pub folder: PathBuf,
+    /// The few facts that `ablate show` prints.
+    pub summary: Value,
+}
+
+/// A kind of stage.
+pub struct StageKind {
+    /// Name in manifests.
+    pub name: &'static str,
+    /// Raised whenever the same inputs and params would give other outputs.
+    pub version: u32,
+    /// One sentence.
+    pub about: &'static str,
+    /// Where it runs.
+    pub runner: Runner,
+    /// What enters.
+    pub inputs: &'static [Port],
+    /// What leaves; the first is meant where a manifest names only the stage.
+    pub outputs: &'static [Port],
+    /// Returns the JSON schema of the params.
+    pub schema: fn() -> Value,
+    /// Fills in defaults, or returns every problem of the params.
+    pub resolve: fn(&Value) -> Result<Value, Vec<ParamProblem>>,
+    /// Returns what a run takes.
+    pub resources: fn(&Value) -> Resources,
+    /// Returns whether the result depends on the seed.
+    pub draws: fn(&Value) -> bool,
+    /// Returns the files from outside that the params name.
+    pub sources: fn(&Value) -> Vec<SourceRef>,
+    /// Returns the expected numbers of images by output port, or why there can be none.
+    pub forecast: fn(&Value, &Forecast) -> Result<Vec<(&'static str, Counts)>, String>,
+    /// Runs it; every output port's files land in `folder/<port>/`.
+    pub run:
+        fn(&Context<'_>, &Value, &Trees, &Path) -> Result<BTreeMap<String, Produced>, StageError>,
+}
+
+impl StageKind {
+    /// Returns the kind that a type implements. All functions but `schema` and `resolve` expect
+    /// params that went through `resolve`.
+    pub const fn of<S: Stage>() -> Self {
+        Self {
+            name: S::KIND,
+            version: S::VERSION,
+            about: S::ABOUT,
+            runner: S::RUNNER,
+            inputs: S::Inputs::PORTS,
+            outputs: S::Outputs::PORTS,
+            schema: params::schema::<S>,
+            resolve: params::resolve::<S>,
+            resources: |value| S::resources(&params::typed::<S>(value)),
+            draws: |value| S::draws(&params::typed::<S>(value)),
+            sources: |value| S::sources(&params::typed::<S>(value)),
+            forecast: |value, known| S::forecast(&params::typed::<S>(value), known),
+            run: run::<S>,
+        }
+    }
+
+    /// Returns an input port by name.
+    pub fn input(&self, name: &str) -> Option<&'static Port> {
+        self.inputs.iter().find(|port| port.name == name)
+    }
+
+    /// Returns an output port by name.
+    pub fn output(&self, name: &str) -> Option<&'static Port> {
+        self.outputs.iter().find(|port| port.name == name)
+    }
+}
+
+impl std::fmt::Debug for StageKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StageKind({} v{})", self.name, self.version)
+    }
+}
+
+fn run<S: Stage>(
+    cx: &Context<'_>,
+    value: &Value,
+    trees: &Trees,
+    folder: &Path,
+) -> Result<BTreeMap<String, Produced>, StageError> {
+    let inputs = S::Inputs::open(trees)?;
+    let outputs = S::run(cx, &params::typed::<S>(value), inputs)?;
+    Ok(outputs.write(folder)?)
+}

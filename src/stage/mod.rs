@@ -1,0 +1,97 @@
+//! The contract between a kind of stage and the engine that runs it.
+//!
+//! A kind implements [`Stage`] in one file of `stages/`; [`StageKind::of`] turns it into plain data
+//! and function pointers, from which validation, keys, schema, documentation and dispatch derive.
+
+mod context;
+mod error;
+mod forecast;
+mod kind;
+mod params;
+mod ports;
+mod resources;
+mod schema;
+mod source;
+
+pub use context::Context;
+pub use context::Observer;
+pub use context::Tick;
+pub use error::StageError;
+pub use forecast::Counts;
+pub use forecast::Forecast;
+pub use kind::Produced;
+pub use kind::Runner;
+pub use kind::StageKind;
+pub use params::ParamProblem;
+pub use ports::Inputs;
+pub use ports::Lineage;
+pub use ports::Outputs;
+pub use ports::Port;
+pub use ports::PortValue;
+pub use ports::Role;
+pub use ports::Trees;
+#[expect(unused_imports, reason = "kinds follow")]
+pub(crate) use ports::ports;
+pub use resources::Device;
+pub use resources::DeviceRequest;
+pub use resources::Resources;
+pub use source::SourceKind;
+pub use source::SourceRef;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// One kind of stage: what it takes, what it gives and how it gets from one to the other.
+pub trait Stage {
+    /// Name in manifests, kebab-case, equal to the file's name.
+    const KIND: &'static str;
+    /// Raised whenever the same inputs and params would give other outputs.
+    const VERSION: u32;
+    /// One sentence for `ablate kinds`.
+    const ABOUT: &'static str;
+    /// Where it runs: inside the engine, or in a worker with libtorch.
+    const RUNNER: Runner;
+
+    /// What the manifest says below `params`; documented, with defaults, ranges and units.
+    type Params: Serialize + DeserializeOwned + JsonSchema;
+    /// What the manifest says below `inputs`.
+    type Inputs: Inputs;
+    /// What the stage makes.
+    type Outputs: Outputs;
+
+    /// Returns what is wrong with params that the schema cannot express, such as two sources at once.
+    fn check(_params: &Self::Params) -> Vec<ParamProblem> {
+        Vec::new()
+    }
+
+    /// Returns what one run takes; the manifest's `resources` override it.
+    fn resources(_params: &Self::Params) -> Resources {
+        Resources::default()
+    }
+
+    /// Returns whether the result depends on the seed. Keys of kinds that draw nothing leave it out.
+    fn draws(_params: &Self::Params) -> bool {
+        true
+    }
+
+    /// Returns the files from outside that the params name.
+    fn sources(_params: &Self::Params) -> Vec<SourceRef> {
+        Vec::new()
+    }
+
+    /// Returns how many images each output will hold, as far as that is known before running.
+    fn forecast(
+        _params: &Self::Params,
+        _known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Runs the stage. Everything it needs comes in through `cx`, `params` and `inputs`.
+    fn run(
+        cx: &Context<'_>,
+        params: &Self::Params,
+        inputs: Self::Inputs,
+    ) -> Result<Self::Outputs, StageError>;
+}

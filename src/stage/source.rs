@@ -1,0 +1,29 @@
+//! A source: a file or folder from outside that params name.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::digest::Digest;
+
+/// What lies behind the name of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// One file.
+    File,
+    /// A folder with all files below it.
+    Folder,
+}
+
+/// A file or folder from outside, named and not located.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRef {
+    /// Name as the manifest writes it; looked for in the data folders.
+    pub name: String,
+    /// File or folder.
+    pub kind: SourceKind,
+    /// The param that names it, for errors.
+    pub param: String,
+    /// Content that the manifest demands, if it does.
+    pub pin: Option<Digest>,
+}

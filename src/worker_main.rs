@@ -1,0 +1,3 @@
+//! The program `ablate-worker`.
+
+fn main() {}

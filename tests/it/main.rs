@@ -1,0 +1,1 @@
+//! The one integration binary: programs and pipelines as a user meets them.
