@@ -41,6 +41,13 @@ pub struct Produced {
     pub summary: Value,
 }
 
+/// Tells, from params and the counts of the inputs, the images by output port or why there are none.
+pub type ForecastFn = fn(&Value, &Forecast) -> Result<Vec<(&'static str, Counts)>, String>;
+
+/// Runs a stage on resolved params and opened trees, and tells what lies under each output port.
+pub type RunFn =
+    fn(&Context<'_>, &Value, &Trees, &Path) -> Result<BTreeMap<String, Produced>, StageError>;
+
 /// A kind of stage.
 pub struct StageKind {
     /// Name in manifests.
@@ -66,10 +73,9 @@ pub struct StageKind {
     /// Returns the files from outside that the params name.
     pub sources: fn(&Value) -> Vec<SourceRef>,
     /// Returns the expected numbers of images by output port, or why there can be none.
-    pub forecast: fn(&Value, &Forecast) -> Result<Vec<(&'static str, Counts)>, String>,
+    pub forecast: ForecastFn,
     /// Runs it; every output port's files land in `folder/<port>/`.
-    pub run:
-        fn(&Context<'_>, &Value, &Trees, &Path) -> Result<BTreeMap<String, Produced>, StageError>,
+    pub run: RunFn,
 }
 
 impl StageKind {

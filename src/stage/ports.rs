@@ -113,13 +113,13 @@ impl<A: Artifact> PortValue for Option<A> {
     }
 }
 
-impl<A: Artifact> PortValue for Vec<A> {
-    const ARTIFACT: &'static str = A::TYPE;
+impl<T: Artifact> PortValue for Vec<T> {
+    const ARTIFACT: &'static str = T::TYPE;
     const OPTIONAL: bool = false;
     const MANY: bool = true;
 
     fn open(_: &str, trees: &[Tree]) -> Result<Self, Error> {
-        trees.iter().map(A::read).collect()
+        trees.iter().map(T::read).collect()
     }
 }
 

@@ -31,7 +31,9 @@ impl<'a> Check<'a> {
             }
         }
         if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
-            parts.iter().for_each(|part| self.value(part, value));
+            for part in parts {
+                self.value(part, value);
+            }
         }
         let choices = match (schema.get("enum"), schema.get("const")) {
             (Some(Value::Array(choices)), _) => choices.as_slice(),
