@@ -17,3 +17,4 @@ pub mod stage;
 pub mod ml;
 
 pub mod plan;
+pub mod stages;

@@ -32,7 +32,6 @@ pub use ports::Port;
 pub use ports::PortValue;
 pub use ports::Role;
 pub use ports::Trees;
-#[expect(unused_imports, reason = "kinds follow")]
 pub(crate) use ports::ports;
 pub use resources::Device;
 pub use resources::DeviceRequest;
