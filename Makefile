@@ -1,0 +1,70 @@
+# Set-up, build, tests and checks. On a machine with Rust, a C++ compiler, Python 3 with pip and make,
+# `make demo` and `make test` need nothing else; libtorch is downloaded once per user, and after that
+# no target needs a network.
+#
+#   make demo              the quick study: table in the terminal, report in target/quickstart.html
+#   make test              every test
+#   make build             target/release/ablate and target/release/ablate-worker
+#   make libtorch CUDA=1   the CUDA set, where no GPU is at hand to ask for it by itself
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test build libtorch lint fmt bench deny docs clean
+
+CARGO ?= cargo
+export CUDA
+
+# Runs a command with LIBTORCH set; LIBTORCH or LIBTORCH_USE_PYTORCH=1 in the environment wins.
+torch := .ci/with-libtorch
+ablate := target/release/ablate
+
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: build ## Runs the quick study and prints its table.
+	$(ablate) run pipelines/quickstart.yaml
+	$(ablate) table pipelines/quickstart.yaml
+	@$(ablate) report pipelines/quickstart.yaml -o target/quickstart.html
+	@echo "report: target/quickstart.html"
+
+# Two builds: only the worker links libtorch. A program that does takes 0.2 s to start.
+build: libtorch ## Builds both programs in release.
+	$(CARGO) build --release --locked --bin ablate
+	$(torch) $(CARGO) build --release --locked --features torch --bin ablate-worker
+
+libtorch: ## Downloads libtorch into the user's cache folder, unless it is there.
+	@$(torch) printenv LIBTORCH LIBTORCH_USE_PYTORCH || true
+
+# nextest runs each test in a process of its own, several at once; plain cargo does without it.
+nextest := $(shell command -v cargo-nextest)
+run_tests := $(if $(nextest),nextest run --no-fail-fast,test --no-fail-fast)
+
+# Cheapest first. End-to-end tests need the release worker: a training with unoptimised glue would
+# take minutes, and the program under test finds its worker through ABLATE_WORKER.
+test: export ABLATE_WORKER = $(CURDIR)/target/release/ablate-worker
+test: build ## Runs every test.
+	$(CARGO) $(run_tests) --locked
+	$(if $(nextest),$(CARGO) test --doc --locked)
+	$(torch) $(CARGO) $(run_tests) --locked --features torch --test torch
+
+lint: deny ## Checks format, lints and dependencies.
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- --deny warnings
+	$(torch) $(CARGO) clippy --all-targets --locked --features torch -- --deny warnings
+
+fmt: ## Formats the sources.
+	$(CARGO) fmt
+
+deny: ## Checks licences and origins of the dependencies.
+	$(CARGO) fetch --locked --quiet
+	@.ci/cargo-deny --all-features --locked --offline --log-level error check licenses bans sources
+
+docs: export RUSTDOCFLAGS = --deny warnings
+docs: ## Builds the documentation of the code.
+	$(CARGO) doc --no-deps --locked --document-private-items
+
+bench: build ## Measures start-up, cached runs, plans and training steps.
+	python3 tests/bench/programs.py
+
+clean: ## Removes what was built; libtorch and the cache of artifacts stay.
+	$(CARGO) clean
