@@ -1,1 +1,10 @@
 //! The one integration binary: programs and pipelines as a user meets them.
+//!
+//! One binary, because each is linked anew; `architecture` fails if a file beside this one is not
+//! listed here.
+
+mod architecture;
+mod docs;
+mod layers;
+mod sandbox;
+mod source;

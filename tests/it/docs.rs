@@ -1,0 +1,1 @@
+//! The documentation as files: forms, links, and what must be explained.
