@@ -107,6 +107,26 @@ fn explained(page: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// Returns the targets of a Makefile.
+fn targets(makefile: &str) -> BTreeSet<&str> {
+    makefile
+        .lines()
+        .filter(|line| line.starts_with(|letter: char| letter.is_ascii_lowercase()))
+        .filter_map(|line| line.split_once(':').map(|(name, _)| name))
+        .collect()
+}
+
+/// Returns the targets that a page tells to make, in backticks or at the start of a line.
+fn named_targets(page: &str) -> BTreeSet<&str> {
+    let quoted = page.split("`make ").skip(1);
+    let typed = page.lines().filter_map(|line| line.strip_prefix("make "));
+    quoted
+        .chain(typed)
+        .filter_map(|rest| rest.split(|letter: char| !letter.is_ascii_lowercase()).next())
+        .filter(|target| !target.is_empty())
+        .collect()
+}
+
 /// Returns the headings of the second level.
 fn headings(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.strip_prefix("## ")).collect()
@@ -180,6 +200,26 @@ fn the_architecture_fits_in_two_hundred_lines() {
 }
 
 #[test]
+fn every_make_target_that_is_named_exists() {
+    let makefile = source::file("Makefile");
+    let declared = targets(&makefile.text);
+    for page in pages() {
+        for target in named_targets(&page.text) {
+            assert!(declared.contains(target), "{}: `make {target}` does not exist", page.path);
+        }
+    }
+}
+
+#[test]
+fn no_page_names_a_place_on_one_machine() {
+    for page in pages() {
+        for place in [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/")] {
+            assert!(!page.text.contains(place), "{}: {place}", page.path);
+        }
+    }
+}
+
+#[test]
 fn faults_of_a_changelog_are_found() {
     let good = "# Changelog\n\nNews.\n\n## Unreleased\n\n## 0.2.0 - 2030-01-01\n\n### Added\n\n- A.\n\n## 0.1.9 - 2029-01-01\n";
     assert_eq!(changelog_faults(good), Vec::<String>::new());
@@ -193,6 +233,16 @@ fn faults_of_a_changelog_are_found() {
     ] {
         assert_eq!(changelog_faults(&good.replace(from, to)).len(), 1, "{from} -> {to}");
     }
+}
+
+#[test]
+fn targets_are_read() {
+    let names = |set: BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        names(targets("A := b\nlint: deny ## Checks.\n\tcargo x\ndocs: export A = b\n")),
+        "docs lint"
+    );
+    assert_eq!(names(named_targets("Say `make demo`, make sense.\nmake test  # x\n")), "demo test");
 }
 
 #[test]
