@@ -129,7 +129,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_folder(folder)
 }
 
-/// Writes a new file without the care of [`write`]: for scratch folders that are published whole.
+/// Writes a new file without the care of [`write()`]: for scratch folders that are published whole.
 pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     create_folder(parent(path))?;
     #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
