@@ -1,0 +1,152 @@
+//! The cache's folder, opened: finds records, hands out leases and places to write.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use crate::digest::Digest;
+use crate::files;
+use crate::store::Blob;
+use crate::store::Error;
+use crate::store::Output;
+use crate::store::Record;
+use crate::store::layout::FORMAT;
+use crate::store::layout::Layout;
+use crate::store::layout::TAG;
+use crate::store::objects;
+use crate::store::sweep;
+
+/// The cache's folder, opened. Cheap to open; creates nothing before something is to be written.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) layout: Layout,
+    /// Set once the folder was made ready to be written to.
+    prepared: OnceLock<()>,
+}
+
+impl Store {
+    /// Opens a cache, which need not exist yet.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let store = Self { layout: Layout { root }, prepared: OnceLock::new() };
+        match files::read(&store.layout.version()) {
+            Ok(text) => store.check_version(&String::from_utf8_lossy(&text))?,
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(store)
+    }
+
+    /// Opens a cache that must exist.
+    pub fn open_existing(folder: &Path) -> Result<Self, Error> {
+        let store = Self::open(folder)?;
+        if store.layout.version().exists() {
+            Ok(store)
+        } else {
+            Err(Error::NoCache { folder: folder.to_owned() })
+        }
+    }
+
+    fn check_version(&self, text: &str) -> Result<(), Error> {
+        let found = text.trim();
+        if found.parse::<u32>().is_ok_and(|version| version <= FORMAT) {
+            return Ok(());
+        }
+        let folder = self.layout.root.clone();
+        Err(Error::Newer { folder, found: found.to_owned(), known: FORMAT })
+    }
+
+    /// Returns the cache's folder as an absolute path.
+    pub fn folder(&self) -> &Path {
+        &self.layout.root
+    }
+
+    /// Makes the folder ready to be written to, and clears away what dead processes left behind.
+    pub(super) fn prepare(&self) -> Result<(), Error> {
+        if self.prepared.get().is_some() {
+            return Ok(());
+        }
+        if self.layout.version().exists() {
+            sweep::sweep(&self.layout)?; // only in a cache: the folder might be anything else
+        } else {
+            files::write(&self.layout.tag(), TAG.as_bytes())?;
+            files::write(&self.layout.version(), format!("{FORMAT}\n").as_bytes())?;
+        }
+        self.prepared.get_or_init(|| ());
+        Ok(())
+    }
+
+    /// Returns the record that a recipe led to, if it is there and whole.
+    pub fn by_recipe(&self, recipe: Digest) -> Option<Record> {
+        let bytes = files::read(&self.layout.recipe(recipe)).ok()?;
+        self.find(serde_json::from_slice(&bytes).ok()?)
+    }
+
+    /// Returns the record of a key, if it is there and whole. Anything else is a miss: a record in
+    /// an unknown format, or one that names a file which is gone or of the wrong size.
+    pub fn find(&self, key: Digest) -> Option<Record> {
+        let bytes = files::read(&self.layout.record(key)).ok()?;
+        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        let whole = record.format == FORMAT
+            && record.blobs().all(|blob| objects::is_whole(&self.layout, blob));
+        whole.then_some(record)
+    }
+
+    /// Notes that a recipe leads to a key.
+    pub fn remember_recipe(&self, recipe: Digest, key: Digest) -> Result<(), Error> {
+        self.prepare()?;
+        let text = serde_json::to_vec(&key).expect("a digest is a text");
+        Ok(files::write(&self.layout.recipe(recipe), &text)?)
+    }
+
+    /// Returns every record in the cache, in no meaningful order, whole or not.
+    pub fn records(&self) -> Result<Vec<Record>, Error> {
+        let folder = self.layout.records();
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let found = files::walk(&folder)?;
+        let read = |path: &Path| serde_json::from_slice(&files::read(path).ok()?).ok();
+        Ok(found.iter().filter_map(|found| read(&found.path)).collect())
+    }
+
+    /// Returns the files of an output: path inside the artifact -> path on disk.
+    pub fn files(&self, output: &Output) -> BTreeMap<String, PathBuf> {
+        self.paths(&output.blobs)
+    }
+
+    /// Returns the files of an artifact: path inside the artifact -> path on disk.
+    pub fn tree(&self, artifact: Digest) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let bytes = files::read(&self.layout.object(artifact));
+        let bytes = bytes.map_err(|_| Error::NoArtifact { digest: artifact })?;
+        let blobs: Vec<Blob> =
+            serde_json::from_slice(&bytes).map_err(|_| Error::NoArtifact { digest: artifact })?;
+        Ok(self.paths(&blobs))
+    }
+
+    fn paths(&self, blobs: &[Blob]) -> BTreeMap<String, PathBuf> {
+        blobs.iter().map(|blob| (blob.path.clone(), self.layout.object(blob.digest))).collect()
+    }
+
+    /// Returns the file to which a run's journal goes.
+    pub fn journal(&self, run: &str) -> PathBuf {
+        self.layout.run(run).join("events.jsonl")
+    }
+
+    /// Returns the file to which a task's log goes.
+    pub fn log(&self, run: &str, label: &str) -> PathBuf {
+        self.layout.log(run, label)
+    }
+
+    /// Opens the journal of a run for writing.
+    pub fn open_journal(&self, run: &str) -> Result<std::fs::File, Error> {
+        self.prepare()?;
+        Ok(files::append(&self.journal(run))?)
+    }
+
+    /// Returns the folder for checkpoints of the task with this key.
+    pub fn checkpoints(&self, key: Digest) -> PathBuf {
+        self.layout.checkpoints().join(key.to_string())
+    }
+}

@@ -1,0 +1,75 @@
+//! What can go wrong with the cache.
+
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+use crate::files;
+
+/// A cache that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("cache: {0}")]
+    File(#[from] files::Error),
+    /// A lock could not be taken, for another reason than that somebody holds it.
+    #[error("cannot lock `{}`: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no cache in this folder.
+    #[error("`{}` is no cache: it has no file `VERSION`", folder.display())]
+    NoCache {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another version of this program wrote the cache.
+    #[error(
+        "the cache `{}` has format {found}; this program knows formats up to {known}",
+        folder.display()
+    )]
+    Newer {
+        /// The cache's folder.
+        folder: PathBuf,
+        /// Format found, as the file `VERSION` has it.
+        found: String,
+        /// Newest format that this program reads.
+        known: u32,
+    },
+    /// An artifact is not in the cache, or not whole.
+    #[error("the cache has no artifact `{}`", digest.short())]
+    NoArtifact {
+        /// Digest of the artifact.
+        digest: Digest,
+    },
+}
+
+impl Error {
+    /// Returns whether the disk or the user's quota is full.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::File(error) if error.is_disk_full())
+    }
+
+    /// Returns what to do about it, where that is known.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::File(error) if error.is_disk_full() => {
+                Some("free disk space, or move the cache with `--cache DIR`".to_owned())
+            }
+            Self::File(_) => None,
+            Self::Lock { .. } => {
+                Some("use a file system that has locks: `--cache DIR` moves the cache".to_owned())
+            }
+            Self::NoCache { .. } => {
+                Some("name the cache with `--cache DIR`, or run a manifest first".to_owned())
+            }
+            Self::Newer { .. } => {
+                Some("update `ablate`, or use another cache with `--cache DIR`".to_owned())
+            }
+            Self::NoArtifact { .. } => Some("run the manifest again".to_owned()),
+        }
+    }
+}

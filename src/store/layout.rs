@@ -1,0 +1,111 @@
+//! The layout of the cache: which path holds what.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+
+/// Format of the layout and of the records. 1: first format.
+pub(super) const FORMAT: u32 = 1;
+
+/// What tells backup programs to leave the folder out (<https://bford.info/cachedir/>).
+pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+# This folder is a cache made by ablate; all in it can be computed again.\n";
+
+/// Where everything lies below the cache's folder.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    /// The cache's folder, as an absolute path.
+    pub(super) root: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn version(&self) -> PathBuf {
+        self.root.join("VERSION")
+    }
+
+    pub(super) fn tag(&self) -> PathBuf {
+        self.root.join("CACHEDIR.TAG")
+    }
+
+    pub(super) fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// Returns where content lies: two digits, then the others, so that no folder grows too long.
+    pub(super) fn object(&self, content: Digest) -> PathBuf {
+        let digits = content.to_string();
+        self.root.join(format!("objects/{}/{}", &digits[..2], &digits[2..]))
+    }
+
+    pub(super) fn records(&self) -> PathBuf {
+        self.root.join("records")
+    }
+
+    pub(super) fn record(&self, key: Digest) -> PathBuf {
+        self.root.join(format!("records/{key}.json"))
+    }
+
+    pub(super) fn recipe(&self, recipe: Digest) -> PathBuf {
+        self.root.join(format!("recipes/{recipe}.json"))
+    }
+
+    pub(super) fn lock(&self, key: Digest) -> PathBuf {
+        self.root.join(format!("locks/{key}.lock"))
+    }
+
+    pub(super) fn scratches(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+
+    /// Returns the folder that only the holder of the key's lease may use.
+    pub(super) fn scratch(&self, key: Digest) -> PathBuf {
+        self.root.join(format!("scratch/{key}"))
+    }
+
+    pub(super) fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    pub(super) fn run(&self, run: &str) -> PathBuf {
+        self.root.join("runs").join(file_name(run))
+    }
+
+    pub(super) fn log(&self, run: &str, label: &str) -> PathBuf {
+        self.run(run).join("logs").join(format!("{}.log", file_name(label)))
+    }
+}
+
+/// Returns the digest that a file name such as `<digest>.json` stands for.
+pub(super) fn digest_of_name(path: &Path) -> Option<Digest> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+/// Returns a text as a file name: everything but letters, digits and a few signs becomes `_`.
+fn file_name(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_alphanumeric() || "-_+=,[]".contains(c) { c } else { '_' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+    use super::Layout;
+    use super::digest_of_name;
+
+    #[test]
+    fn no_label_leads_out_of_the_folder_of_its_run() {
+        let layout = Layout { root: "/cache".into() };
+        let path = layout.log("2026", "../fit[arm=a/b,seed=1]");
+        assert_eq!(path.to_str(), Some("/cache/runs/2026/logs/___fit[arm=a_b,seed=1].log"));
+    }
+
+    #[test]
+    fn the_name_of_a_record_is_its_key() {
+        let key = Digest::of_bytes(b"key");
+        let layout = Layout { root: "/cache".into() };
+        assert_eq!(digest_of_name(&layout.record(key)), Some(key));
+        assert_eq!(digest_of_name("/cache/records/README".as_ref()), None);
+    }
+}

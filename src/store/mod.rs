@@ -1,0 +1,28 @@
+//! The store: everything that `cache/` holds, and the only code that knows its layout.
+//!
+//! Objects by content, records by key, written so that a record's presence means that all it names
+//! is there. Knows digests and files; does not know what a task, a key or an artifact means.
+
+mod cache;
+mod error;
+mod layout;
+mod lease;
+mod objects;
+mod record;
+mod statistics;
+mod sweep;
+mod verify;
+
+pub use cache::Store;
+pub use error::Error;
+pub use lease::Facts;
+pub use lease::Found;
+pub use lease::Lease;
+pub use lease::Made;
+pub use record::Blob;
+pub use record::Output;
+pub use record::Record;
+pub use statistics::KindStatistics;
+pub use statistics::Statistics;
+pub use verify::Missing;
+pub use verify::Verdict;

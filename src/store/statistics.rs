@@ -1,0 +1,56 @@
+//! Statistics: what the cache holds and how much room it takes.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::files;
+use crate::store::Error;
+use crate::store::Store;
+
+/// What the records of one kind hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct KindStatistics {
+    /// Records.
+    pub records: usize,
+    /// Size of their artifacts, bytes; content that several share counts for each.
+    pub bytes: u64,
+}
+
+/// What the cache holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Statistics {
+    /// Records.
+    pub records: usize,
+    /// Stored files.
+    pub objects: usize,
+    /// Size of the stored files, bytes.
+    pub bytes: u64,
+    /// Size of the checkpoints of unfinished trainings, bytes.
+    pub checkpoint_bytes: u64,
+    /// Kind of stage -> what its records hold.
+    pub kinds: BTreeMap<String, KindStatistics>,
+}
+
+impl Store {
+    /// Counts what the cache holds.
+    pub fn statistics(&self) -> Result<Statistics, Error> {
+        let mut statistics = Statistics::default();
+        for record in self.records()? {
+            let kind = statistics.kinds.entry(record.kind().to_owned()).or_default();
+            kind.records += 1;
+            kind.bytes += record.outputs.values().map(|output| output.bytes).sum::<u64>();
+            statistics.records += 1;
+        }
+        if self.layout.objects().exists() {
+            let objects = files::walk(&self.layout.objects())?;
+            statistics.objects = objects.len();
+            statistics.bytes = objects.iter().map(|found| found.size).sum();
+        }
+        if self.layout.checkpoints().exists() {
+            let checkpoints = files::walk(&self.layout.checkpoints())?;
+            statistics.checkpoint_bytes = checkpoints.iter().map(|found| found.size).sum();
+        }
+        Ok(statistics)
+    }
+}
