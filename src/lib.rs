@@ -9,6 +9,7 @@ pub mod seed;
 
 pub mod imaging;
 pub mod measure;
+pub mod store;
 
 pub mod artifact;
 
@@ -17,4 +18,6 @@ pub mod stage;
 pub mod ml;
 
 pub mod plan;
+
+pub mod engine;
 pub mod stages;

@@ -1,0 +1,220 @@
+//! Runs with workers that are shell scripts: everything that a process can do wrong.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::json;
+
+use crate::engine::DevicePolicy;
+use crate::engine::Event;
+use crate::engine::Listener;
+use crate::engine::Options;
+use crate::engine::Outcome;
+use crate::engine::WorkerCommand;
+use crate::engine::run;
+use crate::engine::toys::REMOTE;
+use crate::engine::toys::Sketch;
+use crate::plan::Plan;
+use crate::store::Store;
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// Says that it is ready and has no GPU.
+const READY: &str = r#"echo '{"ready":{"protocol":1,"cuda_devices":0}}'; "#;
+
+/// Takes one job after the other and does it well, as a worker should.
+const GOOD: &str = r#"
+while read -r job; do
+    folder=$(printf '%s' "$job" | sed 's/.*"folder":"\([^"]*\)".*/\1/')
+    mkdir "$folder/value"
+    printf 'value\n7\n' > "$folder/value/table.csv"
+    echo '{"tick":{"done":1,"of":1,"unit":"numbers","images_per_second":null,"values":{}}}'
+    echo '{"note":"all is well"}'
+    echo '{"done":{"value":{"folder":"'"$folder"'/value","summary":{"rows":1}}}}'
+done"#;
+
+/// Keeps the events that tell of devices, failures and their logs.
+#[derive(Default)]
+struct Ear(std::sync::Mutex<Vec<Event>>);
+
+impl Listener for Ear {
+    fn hear(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
+    let arguments = ["-c", script].map(Into::into).to_vec();
+    Options {
+        run: "fake".to_owned(),
+        time: 1_700_000_000,
+        jobs: 1,
+        cores: 2,
+        devices: devices.parse::<DevicePolicy>().unwrap(),
+        fail_fast: false,
+        worker: WorkerCommand { program: program.into(), arguments },
+        machine: Some("here".to_owned()),
+        cancel: &NEVER,
+    }
+}
+
+fn one_task() -> Plan {
+    let mut sketch = Sketch::new();
+    sketch.add("far", &REMOTE, &json!({"value": 7}), &[]);
+    sketch.plan
+}
+
+fn perform(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Outcome, Vec<Event>) {
+    let store = Store::open(cache).unwrap();
+    let ear = Ear::default();
+    let outcome = run(plan, &BTreeSet::new(), &store, options, &[&ear]).unwrap();
+    (outcome, ear.0.into_inner().unwrap())
+}
+
+/// Returns problem, help and last words of the only task of a run with this worker.
+fn failure(script: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, events) = perform(&one_task(), folder.path(), &options("sh", script, "cpu"));
+    told(&events)
+}
+
+fn told(events: &[Event]) -> String {
+    let failed = events.iter().find_map(|event| match event {
+        Event::Failed { problem, help, tail, .. } => Some((problem, help, tail)),
+        _ => None,
+    });
+    let (problem, help, tail) = failed.expect("the task failed");
+    format!("{problem}\nhelp: {}\n{}", help.as_deref().unwrap_or("-"), tail.join("\n"))
+}
+
+#[test]
+fn a_worker_does_several_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sketch = Sketch::new();
+    for value in 0..3 {
+        sketch.add("far", &REMOTE, &json!({"value": value}), &[]);
+    }
+    let script = format!("echo started >> {}/starts; {READY}{GOOD}", folder.path().display());
+    let (outcome, events) =
+        perform(&sketch.plan, &folder.path().join("cache"), &options("sh", &script, "auto"));
+    assert_eq!(outcome.counts(), [3, 0, 0, 0], "{events:?}");
+    let record = outcome.record(crate::plan::TaskId(0)).unwrap();
+    assert_eq!((record.device.as_deref(), record.machine.as_deref()), (Some("cpu"), Some("here")));
+    assert_eq!(record.outputs["value"].summary, json!({"rows": 1}));
+    let starts = crate::files::read(&folder.path().join("starts")).unwrap();
+    assert_eq!(starts, b"started\n", "one process did all of them");
+    let fell_back =
+        events.iter().any(|e| matches!(e, Event::DevicesChosen { fell_back: true, .. }));
+    assert!(fell_back, "{events:?}");
+}
+
+#[test]
+fn a_missing_worker_is_told_with_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options("/no/such/ablate-worker", "", "cpu");
+    let (_, events) = perform(&one_task(), folder.path(), &options);
+    insta::assert_snapshot!(told(&events), @"
+    there is no worker program `/no/such/ablate-worker`
+    help: run `make build`, which builds `ablate-worker` beside `ablate`
+    ");
+}
+
+#[test]
+fn a_worker_that_says_garbage_is_told() {
+    insta::assert_snapshot!(failure(&format!("{READY} read job; echo 'Hello, world!'; cat")), @"
+    the worker `sh` said `Hello, world!`, which is no reply
+    help: run `make build`: engine and worker must be built together
+    ");
+    insta::assert_snapshot!(failure("echo 'Hello, world!'; cat"), @"
+    the worker `sh` said `Hello, world!`, which is no reply
+    help: run `make build`: engine and worker must be built together
+    ");
+}
+
+#[test]
+fn a_worker_of_another_version_is_told() {
+    let script = r#"echo '{"ready":{"protocol":99,"cuda_devices":0}}'; cat"#;
+    insta::assert_snapshot!(failure(script), @"
+    the worker `sh` speaks protocol 99, the engine 1
+    help: run `make build`: engine and worker must be built together
+    ");
+}
+
+#[test]
+fn a_worker_that_does_not_find_libtorch_is_told() {
+    let script = "echo 'ablate-worker: error while loading shared libraries: libtorch.so: \
+        cannot open shared object file: No such file or directory' >&2; exit 127";
+    insta::assert_snapshot!(failure(script), @"
+    the worker `sh` does not find libtorch
+    help: run `make libtorch`, or set `LIBTORCH` and build again
+    ablate-worker: error while loading shared libraries: libtorch.so: cannot open shared object file: No such file or directory
+    ");
+}
+
+#[test]
+fn a_worker_that_dies_is_told_with_its_last_words() {
+    let dies = |how: &str| failure(&format!("{READY} read job; echo 'last words' >&2; {how}"));
+    insta::assert_snapshot!(dies("exit 3"), @"
+    the worker `sh` ended in the middle, with exit code 3
+    help: -
+    last words
+    ");
+    insta::assert_snapshot!(dies("kill -9 $$"), @"
+    the worker `sh` was killed (signal 9)
+    help: it may have run out of memory: try a smaller `batch_size`
+    last words
+    ");
+    insta::assert_snapshot!(dies("kill -11 $$"), @"
+    the worker `sh` crashed (signal 11)
+    help: -
+    last words
+    ");
+}
+
+#[test]
+fn cuda_without_a_gpu_fails_the_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options("sh", &format!("{READY}{GOOD}"), "cuda");
+    let (outcome, events) = perform(&one_task(), folder.path(), &options);
+    assert_eq!(outcome.counts(), [0, 0, 1, 0]);
+    insta::assert_snapshot!(told(&events), @"
+    device `cuda` cannot be used: the worker found no CUDA device
+    help: ask for `--device cpu`, or install a driver and run `make libtorch CUDA=1`
+    ");
+}
+
+#[test]
+fn a_worker_is_replaced_after_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = one_task();
+    plan.tasks[0].retries = 1;
+    let mark = folder.path().join("mark");
+    let mark = mark.display();
+    let script =
+        format!("{READY} if [ ! -e {mark} ]; then touch {mark}; read job; exit 3; fi; {GOOD}");
+    let cache = folder.path().join("cache");
+    let (outcome, events) = perform(&plan, &cache, &options("sh", &script, "cpu"));
+    assert!(outcome.is_complete(), "{events:?}");
+}
+
+#[test]
+fn a_worker_that_hangs_is_ended_when_its_time_is_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = one_task();
+    plan.tasks[0].resources.time = 1;
+    let script = format!("{READY} while read -r job; do :; done");
+    let (_, events) = perform(&plan, folder.path(), &options("sh", &script, "cpu"));
+    insta::assert_snapshot!(told(&events), @"
+    the stage ran past its limit of 1 s
+    help: raise `resources.time` of the stage
+    ");
+}
+
+#[test]
+fn a_worker_that_falls_silent_is_told() {
+    insta::assert_snapshot!(failure(&format!("{READY} read job; exec cat > /dev/null")), @"
+    the worker `sh` closed its stdout in the middle
+    help: -
+    ");
+}

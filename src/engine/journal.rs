@@ -1,0 +1,46 @@
+//! The journal: every event of a run as one line of JSON, kept with the cache.
+
+use std::fs::File;
+use std::io::Write;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::engine::Event;
+use crate::engine::Listener;
+use crate::store;
+use crate::store::Store;
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Seconds since the run began.
+    pub seconds: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// The journal of a run, open for writing.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: File,
+    start: Instant,
+}
+
+impl Journal {
+    pub(super) fn open(store: &Store, run: &str) -> Result<Self, store::Error> {
+        Ok(Self { file: store.open_journal(run)?, start: Instant::now() })
+    }
+}
+
+impl Listener for Journal {
+    fn hear(&self, event: &Event) {
+        let line = Line { seconds: self.start.elapsed().as_secs_f64(), event: event.clone() };
+        let mut text = serde_json::to_string(&line).expect("events have string keys");
+        text.push('\n');
+        // A full disk must not end a run over its diary: what matters is refused when published.
+        let _ = (&self.file).write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,54 @@
+//! The engine: runs what a plan needs and the cache lacks, and tells what happens.
+//!
+//! Knows tasks, keys and the contract of kinds, but names no kind. Words are left to `cli`.
+
+mod devices;
+mod error;
+mod event;
+mod executor;
+mod failure;
+mod inline;
+mod journal;
+mod log;
+mod observer;
+mod options;
+mod outcome;
+mod process;
+mod protocol;
+mod run;
+mod schedule;
+mod status;
+mod task_run;
+mod teller;
+mod worker;
+mod workers;
+
+#[cfg(test)]
+mod fake_workers;
+#[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "the ports of a kind are public")]
+mod toys;
+
+pub use devices::DevicePolicy;
+pub use error::Error;
+pub use event::CachedBy;
+pub use event::Event;
+pub use event::Listener;
+pub use event::SkipReason;
+pub use event::TaskOutput;
+pub use failure::Failure;
+pub use journal::Line;
+pub use options::Options;
+pub use options::WorkerCommand;
+pub use outcome::Ended;
+pub use outcome::Outcome;
+pub use protocol::Job;
+pub use protocol::PROTOCOL;
+pub use protocol::Reply;
+pub use protocol::Request;
+pub use run::run;
+pub use status::Status;
+pub use status::status;
+pub use worker::serve;

@@ -1,0 +1,78 @@
+//! The observer of a running stage: passes on what it says, and stops it when asked or overdue.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::stage::Observer;
+use crate::stage::Tick;
+
+/// Shortest time between two ticks that are passed on; the last one always is.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a running stage says.
+#[derive(Debug)]
+pub(super) enum Signal {
+    /// How far it is.
+    Tick(Tick),
+    /// A line worth logging.
+    Note(String),
+}
+
+/// Watches one running stage.
+pub(super) struct Watch<'a> {
+    start: Instant,
+    last: Mutex<Option<Instant>>,
+    tell: &'a (dyn Fn(Signal) + Sync),
+    stop: &'a (dyn Fn() -> bool + Sync),
+    limit: Option<Duration>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        tell: &'a (dyn Fn(Signal) + Sync),
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        Self { start: Instant::now(), last: Mutex::new(None), tell, stop, limit: None }
+    }
+
+    /// Sets the longest time that the stage may take, seconds; 0 means no limit.
+    pub(super) fn limit(mut self, seconds: u64) -> Self {
+        self.limit = (seconds > 0).then(|| Duration::from_secs(seconds));
+        self
+    }
+
+    /// Returns whether the stage took longer than it may.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.limit.is_some_and(|limit| self.start.elapsed() > limit)
+    }
+
+    /// Returns whether the user asked to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        (self.stop)()
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn tick(&self, tick: &Tick) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if tick.done < tick.of && last.is_some_and(|last| last.elapsed() < TICK) {
+            return;
+        }
+        *last = Some(Instant::now());
+        (self.tell)(Signal::Tick(tick.clone()));
+    }
+
+    fn note(&self, text: &str) {
+        (self.tell)(Signal::Note(text.to_owned()));
+    }
+
+    fn cancelled(&self) -> bool {
+        self.is_stopped() || self.is_overdue()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+}

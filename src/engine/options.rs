@@ -1,0 +1,39 @@
+//! Options of a run.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use crate::engine::DevicePolicy;
+
+/// How to start a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments; `--cpu` is added where no GPU is to be looked for.
+    pub arguments: Vec<OsString>,
+}
+
+/// Options of a run. Clock, processors and host name are read by whoever calls.
+#[derive(Debug, Clone)]
+pub struct Options<'a> {
+    /// Name of the run: names its journal and its logs.
+    pub run: String,
+    /// When it starts, seconds since 1970 (UTC).
+    pub time: u64,
+    /// Torch stages at once on each device, 1 or more.
+    pub jobs: usize,
+    /// Cores of this machine, 1 or more.
+    pub cores: usize,
+    /// Devices that torch stages may use.
+    pub devices: DevicePolicy,
+    /// Whether the first failure ends the run; else whatever does not need the failed task goes on.
+    pub fail_fast: bool,
+    /// How to start a worker.
+    pub worker: WorkerCommand,
+    /// Name of this machine, for the records.
+    pub machine: Option<String>,
+    /// Set by the user's wish to stop: running stages save a checkpoint and end, nothing new starts.
+    pub cancel: &'a AtomicBool,
+}

@@ -1,0 +1,94 @@
+//! What engine and worker say to each other: one line of JSON each, over the worker's stdin and
+//! stdout. The same job, as a file, is what a cluster runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::seed::Seed;
+use crate::stage::Device;
+use crate::stage::Produced;
+use crate::stage::Tick;
+use crate::stage::Trees;
+
+/// Version of the protocol. 1: first version.
+pub const PROTOCOL: u32 = 1;
+
+/// One task for a worker: everything that it needs, nothing that it must look up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Version of the protocol.
+    pub protocol: u32,
+    /// Name of the task in the plan, for messages.
+    pub label: String,
+    /// Kind of stage.
+    pub kind: String,
+    /// Version of the kind that the plan was made with.
+    pub version: u32,
+    /// Params, complete with defaults.
+    pub params: Value,
+    /// Port -> the files of each artifact that enters, by absolute path.
+    pub inputs: Trees,
+    /// Where the sources lie, by the name that the params give them.
+    pub sources: BTreeMap<String, PathBuf>,
+    /// Seed; 0 where the kind draws nothing.
+    pub seed: Seed,
+    /// Device to run on.
+    pub device: Device,
+    /// Threads to keep busy, 1 or more.
+    pub threads: usize,
+    /// Empty folder that takes what the stage makes.
+    pub folder: PathBuf,
+    /// Folder for checkpoints of this task.
+    pub checkpoints: Option<PathBuf>,
+}
+
+/// What the engine says to a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Run this.
+    Job(Box<Job>),
+    /// Stop the running stage at its next opportunity.
+    Cancel,
+}
+
+/// What a worker says to the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// It is ready for jobs; its first line, and the only one that is not about a job.
+    Ready {
+        /// Version of the protocol that it speaks.
+        protocol: u32,
+        /// CUDA devices that it can use; 0 where it was told not to look.
+        cuda_devices: usize,
+    },
+    /// How far the job is.
+    Tick(Tick),
+    /// A line worth logging.
+    Note(String),
+    /// The job ended well; the worker is ready for the next.
+    Done(BTreeMap<String, Produced>),
+    /// The job ended without a result.
+    Failed {
+        /// What was found where, and what was expected.
+        problem: String,
+        /// What to do about it, where that is known.
+        help: Option<String>,
+        /// Whether it was stopped on request.
+        stopped: bool,
+        /// Whether the worker is still fit for other jobs.
+        fit: bool,
+    },
+}
+
+/// Returns a message as one line, with its line feed.
+pub(super) fn line<T: Serialize>(message: &T) -> String {
+    let mut text = serde_json::to_string(message).expect("messages have string keys");
+    text.push('\n');
+    text
+}

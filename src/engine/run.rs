@@ -1,0 +1,365 @@
+//! A run: brings a plan and the cache to the wanted results.
+//!
+//! Approach: what the recipes find is done before the loop begins, and what only leads there is
+//! left out. The loop, the only one, looks at each task whose inputs exist: found by content, it
+//! is done at once; else it gets a slot, a lease and a thread. Then the loop waits for one message
+//! from a thread, writes down what follows from it, and looks again. Threads share nothing but the
+//! channel, so all that a run knows is changed in this file, by one thread.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::sync::mpsc::channel;
+use std::thread::Scope;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::engine::CachedBy;
+use crate::engine::DevicePolicy;
+use crate::engine::Ended;
+use crate::engine::Error;
+use crate::engine::Event;
+use crate::engine::Failure;
+use crate::engine::Listener;
+use crate::engine::Options;
+use crate::engine::Outcome;
+use crate::engine::SkipReason;
+use crate::engine::journal::Journal;
+use crate::engine::log::TaskLog;
+use crate::engine::observer::Signal;
+use crate::engine::schedule::Schedule;
+use crate::engine::schedule::Slot;
+use crate::engine::status::Need;
+use crate::engine::status::input_digests;
+use crate::engine::task_run::Attempt;
+use crate::engine::task_run::Surroundings;
+use crate::engine::teller::Teller;
+use crate::engine::workers::Workers;
+use crate::plan::Plan;
+use crate::plan::TaskId;
+use crate::plan::TaskKey;
+use crate::stage::Device;
+use crate::stage::Runner;
+use crate::store::Found;
+use crate::store::Record;
+use crate::store::Store;
+
+/// Longest time between two looks at the user's wish to stop and at other processes' leases.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs what the wanted tasks need and the cache lacks; none wanted means all results of the plan.
+///
+/// A failed task is part of the outcome; an error means that the cache itself cannot be used.
+pub fn run(
+    plan: &Plan,
+    wanted: &BTreeSet<TaskId>,
+    store: &Store,
+    options: &Options<'_>,
+    listeners: &[&dyn Listener],
+) -> Result<Outcome, Error> {
+    let teller = Teller { plan, journal: Journal::open(store, &options.run)?, listeners };
+    let workers = Workers::new(options.worker.clone(), options.devices == DevicePolicy::Cpu);
+    let halt = AtomicBool::new(false);
+    let surroundings = Surroundings {
+        plan,
+        store,
+        options,
+        workers: &workers,
+        halt: &halt,
+        clock: Instant::now(),
+    };
+    let need = Need::of(plan, wanted, store);
+    let mut run = Run::new(&surroundings, &teller, need);
+    let worked = std::thread::scope(|scope| {
+        let worked = run.work(scope);
+        halt.store(worked.is_err(), Ordering::SeqCst);
+        worked
+    });
+    worked?;
+    Ok(run.end())
+}
+
+/// What a thread tells the loop.
+enum Message {
+    /// Its stage said something.
+    Said(Signal),
+    /// Its task ended.
+    Ended(Result<Box<Record>, Failure>),
+}
+
+/// All that a run knows.
+struct Run<'a> {
+    around: &'a Surroundings<'a>,
+    teller: &'a Teller<'a>,
+    schedule: Schedule,
+    outcome: Outcome,
+    /// Keys of the tasks whose inputs exist and that were not found by them.
+    keys: BTreeMap<TaskId, TaskKey>,
+    attempts: BTreeMap<TaskId, u32>,
+    logs: BTreeMap<TaskId, TaskLog>,
+    /// Tasks said to wait for another process.
+    waiting: BTreeSet<TaskId>,
+    /// Number of CUDA devices, once a worker was asked.
+    cuda_devices: Option<usize>,
+    /// Torch stages at once, over all devices.
+    torch_slots: usize,
+}
+
+impl<'a> Run<'a> {
+    fn new(around: &'a Surroundings<'a>, teller: &'a Teller<'a>, need: Need) -> Self {
+        let plan = around.plan;
+        let inputs = |id: TaskId| plan.task(id).all_inputs().map(|(_, input)| input.task);
+        let tasks = need.open.iter().map(|&id| (id, inputs(id).collect())).collect();
+        let mut schedule = Schedule::new(&tasks, around.options.fail_fast);
+        schedule.open(Slot::Inline, around.options.cores.max(1));
+        teller.tell(&Event::RunStarted {
+            run: around.options.run.clone(),
+            study: plan.name.clone(),
+            time: around.options.time,
+            needed: need.open.len() + need.found.len(),
+        });
+        let mut outcome = Outcome::default();
+        for (id, record) in need.found {
+            teller.cached(id, CachedBy::Recipe);
+            outcome.tasks.insert(id, Ended::Cached(Box::new(record)));
+        }
+        Self {
+            around,
+            teller,
+            schedule,
+            outcome,
+            keys: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            cuda_devices: None,
+            torch_slots: 0,
+        }
+    }
+
+    fn work<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<(), Error>
+    where
+        'a: 'scope,
+    {
+        let (sender, messages) = channel();
+        loop {
+            if self.around.options.cancel.load(Ordering::SeqCst) && !self.outcome.stopped {
+                self.outcome.stopped = true;
+                let skipped = self.schedule.stop();
+                self.skip(skipped, |_| SkipReason::Stopped);
+            }
+            for id in self.schedule.ready() {
+                if self.schedule.is_ready(id) {
+                    self.advance(id, scope, &sender)?;
+                }
+            }
+            if self.schedule.is_finished() {
+                return Ok(());
+            }
+            if let Ok((id, message)) = messages.recv_timeout(LOOK) {
+                self.hear(id, message);
+            }
+        }
+    }
+
+    /// Brings a ready task as far as possible: found, started, or still ready.
+    fn advance<'scope>(
+        &mut self,
+        id: TaskId,
+        scope: &'scope Scope<'scope, '_>,
+        sender: &Sender<(TaskId, Message)>,
+    ) -> Result<(), Error>
+    where
+        'a: 'scope,
+    {
+        let Some(key) = self.look_up(id)? else { return Ok(()) };
+        let slots = match self.slots(id) {
+            Ok(slots) => slots,
+            Err(failure) => {
+                self.fail(id, failure);
+                return Ok(());
+            }
+        };
+        let Some(slot) = self.schedule.start(id, &slots) else { return Ok(()) };
+        match self.around.store.try_lookup(key.digest())? {
+            Some(Found::Hit(record)) => self.found(id, &key, record)?,
+            None => {
+                self.schedule.give_back(id);
+                if self.waiting.insert(id) {
+                    self.teller.waiting(id);
+                }
+            }
+            Some(Found::Miss(lease)) => {
+                let attempt = self.attempts.entry(id).or_default();
+                *attempt += 1;
+                let device = match slot {
+                    Slot::Inline => None,
+                    Slot::Device(device) => Some(device),
+                };
+                self.teller.started(id, device, *attempt);
+                let log = self.log(id);
+                let threads = self.threads(id);
+                let attempt = Attempt::new(self.around, id, key, (device, threads), lease, log);
+                let sender = sender.clone();
+                scope.spawn(move || perform(id, attempt, &sender));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the key of a ready task that the cache does not have; else ends the task.
+    fn look_up(&mut self, id: TaskId) -> Result<Option<TaskKey>, Error> {
+        if let Some(key) = self.keys.get(&id) {
+            return Ok(Some(key.clone()));
+        }
+        let task = self.around.plan.task(id);
+        let inputs = input_digests(task, |input| self.outcome.record(input))
+            .expect("a ready task has its inputs, and records have every port");
+        let Some(key) = task.key(inputs) else {
+            self.fail(id, missing_source(task));
+            return Ok(None);
+        };
+        if let Some(record) = self.around.store.find(key.digest()) {
+            self.found(id, &key, Box::new(record))?;
+            return Ok(None);
+        }
+        self.keys.insert(id, key.clone());
+        Ok(Some(key))
+    }
+
+    /// Ends a task that was found by its content, and lets its recipe find it the next time.
+    fn found(&mut self, id: TaskId, key: &TaskKey, record: Box<Record>) -> Result<(), Error> {
+        if let Some(recipe) = self.around.plan.task(id).recipe {
+            self.around.store.remember_recipe(recipe, key.digest())?;
+        }
+        self.schedule.succeed(id);
+        self.teller.cached(id, CachedBy::Content);
+        self.outcome.tasks.insert(id, Ended::Cached(record));
+        Ok(())
+    }
+
+    fn hear(&mut self, id: TaskId, message: Message) {
+        match message {
+            Message::Said(signal) => {
+                if let Signal::Note(text) = &signal {
+                    self.log(id).line(text);
+                }
+                self.teller.signal(id, signal);
+            }
+            Message::Ended(Ok(record)) => {
+                self.schedule.succeed(id);
+                self.teller.finished(id, &record);
+                self.outcome.tasks.insert(id, Ended::Ran(record));
+            }
+            Message::Ended(Err(failure)) => self.fail(id, failure),
+        }
+    }
+
+    /// Ends a task without a result, or lets it be tried again.
+    fn fail(&mut self, id: TaskId, failure: Failure) {
+        if failure.stopped {
+            let skipped = self.schedule.fail(id);
+            self.skip([vec![id], skipped].concat(), |_| SkipReason::Stopped);
+            return;
+        }
+        let attempt = self.attempts.get(&id).copied().unwrap_or_default();
+        let retries = self.around.plan.task(id).retries;
+        let again = attempt > 0 && attempt <= retries && !self.outcome.stopped;
+        self.teller.failed(id, (attempt.max(1), again), &failure, self.logs.get(&id));
+        if again {
+            self.schedule.give_back(id);
+            return;
+        }
+        self.outcome.tasks.insert(id, Ended::Failed(failure));
+        let skipped = self.schedule.fail(id);
+        let fail_fast = self.around.options.fail_fast;
+        self.skip(skipped, |_| {
+            if fail_fast { SkipReason::FailFast(id) } else { SkipReason::NeedsFailed(id) }
+        });
+    }
+
+    fn skip(&mut self, tasks: Vec<TaskId>, because: impl Fn(TaskId) -> SkipReason) {
+        for task in tasks {
+            self.teller.skipped(task, because(task));
+            self.outcome.tasks.insert(task, Ended::Skipped(because(task)));
+        }
+    }
+
+    /// Returns the slots that a task may run in; asks a worker for GPUs where that matters.
+    fn slots(&mut self, id: TaskId) -> Result<Vec<Slot>, Failure> {
+        let task = self.around.plan.task(id);
+        if task.kind.runner == Runner::Inline {
+            return Ok(vec![Slot::Inline]);
+        }
+        let policy = &self.around.options.devices;
+        let request = task.resources.device;
+        let counted = match self.cuda_devices {
+            Some(count) => count,
+            None if policy.needs_count(request) => {
+                self.around.workers.count_cuda_devices(&self.log(id))?
+            }
+            None => 0,
+        };
+        let devices = policy.choose(request, counted)?;
+        if self.cuda_devices.is_none() && policy.needs_count(request) {
+            self.cuda_devices = Some(counted);
+            self.teller.tell(&Event::DevicesChosen {
+                cuda_devices: counted,
+                chosen: devices.clone(),
+                fell_back: devices == [Device::Cpu],
+            });
+        }
+        let jobs = self.around.options.jobs.max(1);
+        for &device in &devices {
+            if self.schedule.open(Slot::Device(device), jobs) {
+                self.torch_slots += jobs;
+            }
+        }
+        Ok(devices.into_iter().map(Slot::Device).collect())
+    }
+
+    /// Returns the threads that a task may keep busy: its share of the cores, or what it asks for.
+    fn threads(&self, id: TaskId) -> usize {
+        let task = self.around.plan.task(id);
+        let cores = self.around.options.cores.max(1);
+        let share = match task.kind.runner {
+            Runner::Inline => cores,
+            Runner::Torch => (cores / self.torch_slots.max(1)).max(1),
+        };
+        match task.resources.cpus {
+            0 => share,
+            cpus => cpus.min(share),
+        }
+    }
+
+    fn log(&mut self, id: TaskId) -> TaskLog {
+        let around = self.around;
+        let label = around.plan.task(id).to_string();
+        let new = || TaskLog::new(around.store.log(&around.options.run, &label));
+        self.logs.entry(id).or_insert_with(new).clone()
+    }
+
+    fn end(self) -> Outcome {
+        let [ran, cached, failed, skipped] = self.outcome.counts();
+        let seconds = self.around.clock.elapsed().as_secs_f64();
+        self.teller.tell(&Event::RunFinished { ran, cached, failed, skipped, seconds });
+        self.outcome
+    }
+}
+
+/// Runs one attempt, on a thread of its own.
+fn perform(id: TaskId, attempt: Attempt<'_>, sender: &Sender<(TaskId, Message)>) {
+    // The loop that listens outlives every thread but after an error, when nobody cares.
+    let tell = |signal| drop(sender.send((id, Message::Said(signal))));
+    let ended = attempt.run(&tell).map(Box::new);
+    let _ = sender.send((id, Message::Ended(ended)));
+}
+
+fn missing_source(task: &crate::plan::Task) -> Failure {
+    let missing = task.sources.iter().find(|(_, source)| source.digest.is_none());
+    let name = missing.map_or("", |(name, _)| name.as_str());
+    Failure::new(format!("the file or folder `{name}` was not found"))
+        .help("put it beside the manifest, or name its folder with `--data DIR`")
+}

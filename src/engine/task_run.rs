@@ -1,0 +1,153 @@
+//! One attempt at one task: from its job to its published record. Runs on a thread of its own.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::artifact::Tree;
+use crate::engine::Failure;
+use crate::engine::Job;
+use crate::engine::Options;
+use crate::engine::PROTOCOL;
+use crate::engine::executor::Executor;
+use crate::engine::inline::Inline;
+use crate::engine::log::TaskLog;
+use crate::engine::observer::Signal;
+use crate::engine::observer::Watch;
+use crate::engine::workers::Workers;
+use crate::plan::Plan;
+use crate::plan::Task;
+use crate::plan::TaskId;
+use crate::plan::TaskKey;
+use crate::seed::Seed;
+use crate::stage::Device;
+use crate::stage::Produced;
+use crate::stage::Trees;
+use crate::store;
+use crate::store::Facts;
+use crate::store::Lease;
+use crate::store::Made;
+use crate::store::Record;
+use crate::store::Store;
+
+/// What every task of a run shares.
+pub(super) struct Surroundings<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) store: &'a Store,
+    pub(super) options: &'a Options<'a>,
+    pub(super) workers: &'a Workers,
+    /// Set where the run ends early, with an error.
+    pub(super) halt: &'a AtomicBool,
+    /// When the run began.
+    pub(super) clock: Instant,
+}
+
+/// One attempt at one task.
+pub(super) struct Attempt<'a> {
+    around: &'a Surroundings<'a>,
+    task: &'a Task,
+    key: TaskKey,
+    /// Device that it runs on; absent for work inside the engine.
+    device: Option<Device>,
+    /// Threads that it may keep busy.
+    threads: usize,
+    lease: Lease<'a>,
+    log: TaskLog,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        around: &'a Surroundings<'a>,
+        id: TaskId,
+        key: TaskKey,
+        (device, threads): (Option<Device>, usize),
+        lease: Lease<'a>,
+        log: TaskLog,
+    ) -> Self {
+        Self { around, task: around.plan.task(id), key, device, threads, lease, log }
+    }
+
+    /// Runs the job and publishes what it made.
+    pub(super) fn run(self, tell: &(dyn Fn(Signal) + Sync)) -> Result<Record, Failure> {
+        let options = self.around.options;
+        let stop =
+            || options.cancel.load(Ordering::SeqCst) || self.around.halt.load(Ordering::SeqCst);
+        let watch = Watch::new(tell, &stop).limit(self.task.resources.time);
+        let executor: &dyn Executor =
+            if self.device.is_some() { self.around.workers } else { &Inline };
+        let start = Instant::now();
+        let produced = executor
+            .execute(self.task.kind, &self.job()?, &watch, &self.log)
+            .map_err(|failure| self.overdue(&watch).unwrap_or(failure))?;
+        let facts = Facts {
+            key: serde_json::to_value(&self.key).expect("keys have string keys"),
+            recipe: self.task.recipe,
+            seconds: start.elapsed().as_secs_f64(),
+            device: self.device.map(|device| device.to_string()),
+            machine: options.machine.clone(),
+            finished: options.time + self.around.clock.elapsed().as_secs(),
+            log: self.log.file().map(ToOwned::to_owned),
+        };
+        let made = self.made(produced)?;
+        Ok(self.lease.publish(&made, facts)?)
+    }
+
+    fn job(&self) -> Result<Job, Failure> {
+        Ok(Job {
+            protocol: PROTOCOL,
+            label: self.task.to_string(),
+            kind: self.task.kind.name.to_owned(),
+            version: self.task.kind.version,
+            params: self.task.params.clone(),
+            inputs: self.inputs()?,
+            sources: self
+                .task
+                .sources
+                .iter()
+                .filter_map(|(name, source)| Some((name.clone(), source.path.clone()?)))
+                .collect(),
+            seed: Seed(self.task.seed),
+            device: self.device.unwrap_or(Device::Cpu),
+            threads: self.threads,
+            folder: self.lease.scratch().clone(),
+            checkpoints: Some(self.around.store.checkpoints(self.lease.key())),
+        })
+    }
+
+    fn inputs(&self) -> Result<Trees, store::Error> {
+        let mut trees = Trees::new();
+        for (port, digests) in &self.key.inputs {
+            let tree = |&digest| self.around.store.tree(digest).map(Tree);
+            trees.insert(port.clone(), digests.iter().map(tree).collect::<Result<_, _>>()?);
+        }
+        Ok(trees)
+    }
+
+    /// Returns the failure of a task that took longer than it may.
+    fn overdue(&self, watch: &Watch<'_>) -> Option<Failure> {
+        let limit = self.task.resources.time;
+        (watch.is_overdue() && !watch.is_stopped()).then(|| {
+            Failure::new(format!("the stage ran past its limit of {limit} s"))
+                .help("raise `resources.time` of the stage")
+        })
+    }
+
+    /// Returns what was made at every port; a kind that left one out has a bug.
+    fn made(
+        &self,
+        mut produced: BTreeMap<String, Produced>,
+    ) -> Result<BTreeMap<String, Made>, Failure> {
+        let mut made = BTreeMap::new();
+        for port in self.task.kind.outputs {
+            let Produced { folder, summary } = produced.remove(port.name).ok_or_else(|| {
+                Failure::new(format!(
+                    "kind `{}` left nothing at its output `{}`",
+                    self.task.kind.name, port.name
+                ))
+            })?;
+            made.insert(port.name.to_owned(), Made { folder, summary });
+        }
+        Ok(made)
+    }
+}
