@@ -18,6 +18,6 @@ pub mod stage;
 pub mod ml;
 
 pub mod plan;
+pub mod stages;
 
 pub mod engine;
-pub mod stages;
