@@ -2,4 +2,11 @@
 //!
 //! Knows pixels and file formats; does not know image sets, stages or the cache.
 
+pub mod color;
+pub mod decode;
+pub mod grid;
 pub mod npy;
+pub mod npz;
+pub mod resize;
+pub mod rgb;
+pub mod transform;

@@ -269,7 +269,9 @@ fn draw(samples: &[Sample], sizes: [usize; 3], params: &Params, seed: Seed) -> [
     }
     let whole = sizes.iter().sum::<usize>() == samples.len();
     place_rest(left.into_iter().flatten().collect(), sizes, whole, &mut parts);
-    parts.iter_mut().for_each(|part| part.sort_unstable());
+    for part in &mut parts {
+        part.sort_unstable();
+    }
     parts
 }
 

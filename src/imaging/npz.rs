@@ -1,0 +1,250 @@
+//! NumPy's `.npz` archives: a zip of `.npy` arrays, read member by member.
+//!
+//! Trusts nothing: what the zip, a header and the data say must agree. Does not know which arrays a
+//! data set should have.
+
+use std::io::Read;
+use std::io::Seek;
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::imaging::npy;
+use crate::imaging::npy::Header;
+
+/// Longest header that is read, bytes; NumPy writes 128 for arrays of any size.
+const LONGEST_HEADER: u64 = 4096;
+/// Largest array that is read, bytes.
+const LARGEST_ARRAY: u64 = 16 << 30;
+
+/// An open archive.
+pub struct Npz<R>(ZipArchive<R>);
+
+/// An array that was read from an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Array<T> {
+    /// Lengths of the axes.
+    pub shape: Vec<usize>,
+    /// The elements, last axis fastest.
+    pub data: Vec<T>,
+}
+
+impl<R: Read + Seek> Npz<R> {
+    /// Opens an archive, or says why it is none.
+    pub fn open(reader: R) -> Result<Self, String> {
+        match ZipArchive::new(reader) {
+            Ok(archive) => Ok(Self(archive)),
+            Err(ZipError::Io(error)) => Err(format!("it is truncated: {error}")),
+            Err(error) => Err(format!("no zip archive, or a truncated one: {error}")),
+        }
+    }
+
+    /// Returns the names of the arrays, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .0
+            .file_names()
+            .filter_map(|name| name.strip_suffix(".npy"))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Reads an array's header and no more than that.
+    pub fn header(&mut self, name: &str) -> Result<Header, String> {
+        let mut start = Vec::new();
+        let member = self.member(name)?;
+        member.take(LONGEST_HEADER).read_to_end(&mut start).map_err(|error| broken(&error))?;
+        npy::header(&start)
+    }
+
+    /// Reads an array of bytes.
+    pub fn bytes(&mut self, name: &str) -> Result<Array<u8>, String> {
+        let header = self.header(name)?;
+        if !matches!(header.dtype.as_str(), "|u1" | "<u1" | "u1") {
+            return Err(format!("its elements are `{}`; bytes (`|u1`) expected", header.dtype));
+        }
+        let data = self.data(name, &header, 1)?;
+        Ok(Array { shape: header.shape, data })
+    }
+
+    /// Reads an array of whole numbers of any width.
+    pub fn integers(&mut self, name: &str) -> Result<Array<i64>, String> {
+        let header = self.header(name)?;
+        let (order, code) = header.dtype.split_at(1.min(header.dtype.len()));
+        let width = match code {
+            "u1" | "i1" => 1,
+            "u2" | "i2" => 2,
+            "u4" | "i4" => 4,
+            "u8" | "i8" => 8,
+            _ => {
+                return Err(format!("its elements are `{}`; whole numbers expected", header.dtype));
+            }
+        };
+        if order == ">" && width > 1 {
+            return Err(format!(
+                "its elements are `{}`; little-endian ones expected",
+                header.dtype
+            ));
+        }
+        let bytes = self.data(name, &header, width)?;
+        let signed = code.starts_with('i');
+        let data = bytes.chunks_exact(width).map(|bytes| integer(bytes, signed)).collect();
+        Ok(Array { shape: header.shape, data })
+    }
+
+    fn member(&mut self, name: &str) -> Result<zip::read::ZipFile<'_, R>, String> {
+        let names = self.names();
+        self.0.by_name(&format!("{name}.npy")).map_err(|error| match error {
+            ZipError::FileNotFound => format!("it is missing; the file has {}", list(&names)),
+            ZipError::Io(error) => broken(&error),
+            other => format!("it cannot be read: {other}"),
+        })
+    }
+
+    fn data(&mut self, name: &str, header: &Header, width: usize) -> Result<Vec<u8>, String> {
+        let shape = &header.shape;
+        let count = shape.iter().try_fold(width, |size, length| size.checked_mul(*length));
+        let size = count.and_then(|size| size.checked_add(header.data_start));
+        let size = size.map(|size| size as u64).filter(|size| *size <= LARGEST_ARRAY);
+        let size = size.ok_or_else(|| format!("its shape {shape:?} is too large"))?;
+        let mut bytes = Vec::new();
+        // One byte more than expected shows data that go on, and has the checksum looked at.
+        let mut member = self.member(name)?.take(size + 1);
+        member.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+        if bytes.len() as u64 != size {
+            let found = bytes.len().saturating_sub(header.data_start);
+            let more = if bytes.len() as u64 > size { "or more " } else { "" };
+            let expected = size as usize - header.data_start;
+            return Err(format!(
+                "it has {found} {more}bytes of data; {expected} expected for its shape {shape:?}"
+            ));
+        }
+        bytes.drain(..header.data_start);
+        Ok(bytes)
+    }
+}
+
+/// Reads a little-endian number of 1 to 8 bytes; one beyond `i64` becomes its largest.
+fn integer(bytes: &[u8], signed: bool) -> i64 {
+    let negative = signed && bytes.last().is_some_and(|last| *last >= 0x80);
+    let mut wide = [if negative { 0xff } else { 0 }; 8];
+    wide[..bytes.len()].copy_from_slice(bytes);
+    if signed {
+        i64::from_le_bytes(wide)
+    } else {
+        u64::from_le_bytes(wide).min(i64::MAX as u64) as i64
+    }
+}
+
+fn broken(error: &std::io::Error) -> String {
+    format!("it is truncated or damaged: {error}")
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "no array".to_owned();
+    }
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::io::Write;
+
+    use super::Npz;
+    use crate::imaging::npy;
+    use crate::imaging::npy::ByteArray;
+
+    fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in members {
+            let options = zip::write::SimpleFileOptions::default();
+            zip.start_file(format!("{name}.npy"), options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn array(shape: &[usize], data: &[u8]) -> Vec<u8> {
+        npy::encode(&ByteArray { shape: shape.to_vec(), data })
+    }
+
+    fn open(bytes: &[u8]) -> Npz<Cursor<&[u8]>> {
+        Npz::open(Cursor::new(bytes)).unwrap()
+    }
+
+    #[test]
+    fn arrays_and_headers_are_read() {
+        let bytes =
+            archive(&[("b", array(&[2, 3], &[1, 2, 3, 4, 5, 6])), ("a", array(&[1], &[9]))]);
+        let mut npz = open(&bytes);
+        assert_eq!(npz.names(), ["a", "b"]);
+        assert_eq!(npz.header("b").unwrap().shape, [2, 3]);
+        assert_eq!(npz.bytes("b").unwrap().data, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(npz.integers("a").unwrap().data, [9]);
+    }
+
+    #[test]
+    fn whole_numbers_of_any_width_are_read() {
+        let text = |bytes: Vec<u8>, code: &str, count: usize| {
+            let old = format!("'|u1', 'fortran_order': False, 'shape': ({},)", bytes.len());
+            let mut array = array(&[bytes.len()], &bytes);
+            let header = String::from_utf8_lossy(&array[10..128])
+                .replace(&old, &format!("'{code}', 'fortran_order': False, 'shape': ({count},)"));
+            let header = format!("{:<117}\n", header.trim_end());
+            array.splice(10..128, header.into_bytes());
+            archive(&[("x", array)])
+        };
+        let wide: Vec<u8> = [-3_i64, 4].iter().flat_map(|number| number.to_le_bytes()).collect();
+        let bytes = text(wide, "<i8", 2);
+        assert_eq!(open(&bytes).integers("x").unwrap().data, [-3, 4]);
+        let bytes = text(vec![0xff, 0xff, 2, 0], "<u2", 2);
+        assert_eq!(open(&bytes).integers("x").unwrap().data, [65535, 2]);
+        let bytes = text(vec![0xff, 0xff, 2, 0], "<i2", 2);
+        assert_eq!(open(&bytes).integers("x").unwrap().data, [-1, 2]);
+        insta::assert_snapshot!(open(&bytes).bytes("x").unwrap_err(), @"its elements are `<i2`; bytes (`|u1`) expected");
+        let bytes = text(vec![0; 8], "<f8", 1);
+        insta::assert_snapshot!(open(&bytes).integers("x").unwrap_err(), @"its elements are `<f8`; whole numbers expected");
+    }
+
+    #[test]
+    fn a_missing_array_is_said_with_those_there() {
+        let bytes = archive(&[("a", array(&[1], &[9]))]);
+        insta::assert_snapshot!(open(&bytes).header("b").unwrap_err(), @"it is missing; the file has `a`");
+    }
+
+    #[test]
+    fn a_shape_that_lies_is_refused() {
+        let short = archive(&[("a", array(&[3], &[9]))]);
+        insta::assert_snapshot!(open(&short).bytes("a").unwrap_err(), @"it has 1 bytes of data; 3 expected for its shape [3]");
+        let long = archive(&[("a", array(&[1], &[9, 9, 9]))]);
+        insta::assert_snapshot!(open(&long).bytes("a").unwrap_err(), @"it has 2 or more bytes of data; 1 expected for its shape [1]");
+        let huge = archive(&[("a", array(&[usize::MAX, 2], &[9]))]);
+        insta::assert_snapshot!(open(&huge).bytes("a").unwrap_err(), @"its shape [18446744073709551615, 2] is too large");
+    }
+
+    #[test]
+    fn what_is_cut_off_anywhere_is_refused() {
+        let data: Vec<u8> = (0..200_u32).map(|index| (index * 37 % 251) as u8).collect();
+        let bytes = archive(&[("a", array(&[200], &data)), ("b", array(&[1], &[9]))]);
+        for end in 0..bytes.len() {
+            let read = Npz::open(Cursor::new(&bytes[..end])).and_then(|mut npz| npz.bytes("a"));
+            assert!(read.is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_never_gives_other_data() {
+        let data: Vec<u8> = (0..200_u32).map(|index| (index * 37 % 251) as u8).collect();
+        let bytes = archive(&[("a", array(&[200], &data))]);
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 0x55;
+            let read = Npz::open(Cursor::new(&changed[..])).and_then(|mut npz| npz.bytes("a"));
+            assert!(read.is_err() || read.unwrap().data == data, "{place}");
+        }
+    }
+}
