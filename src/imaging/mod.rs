@@ -4,6 +4,7 @@
 
 pub mod color;
 pub mod decode;
+pub mod fundus;
 pub mod grid;
 pub mod npy;
 pub mod npz;

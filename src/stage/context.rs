@@ -64,6 +64,13 @@ impl Context<'_> {
         self.sources.get(name).map(PathBuf::as_path).ok_or_else(missing)
     }
 
+    /// Does image work on as many of rayon's threads as the stage may keep busy.
+    pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R, StageError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
+        let refused = |error| StageError::data(format!("no threads to work on: {error}"));
+        Ok(pool.map_err(refused)?.install(work))
+    }
+
     /// Returns an error once the user has asked to stop.
     pub fn keep_going(&self) -> Result<(), StageError> {
         if self.observer.cancelled() { Err(StageError::Cancelled) } else { Ok(()) }

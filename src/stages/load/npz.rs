@@ -1,0 +1,215 @@
+//! NumPy archives in `MedMNIST`'s layout: images and labels of three parts.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use rayon::iter::IntoParallelIterator;
+use rayon::iter::ParallelIterator;
+
+use crate::artifact::CHANNELS;
+use crate::artifact::ImageSet;
+use crate::artifact::Partition;
+use crate::artifact::Sample;
+use crate::files;
+use crate::imaging::npz::Array;
+use crate::imaging::npz::Npz;
+use crate::imaging::resize::resize;
+use crate::imaging::rgb::Rgb;
+use crate::stage::Context;
+use crate::stage::Counts;
+use crate::stage::Progress;
+use crate::stage::StageError;
+use crate::stages::load::Params;
+
+const PARTS: [(&str, Partition); 3] =
+    [("train", Partition::Train), ("val", Partition::Validation), ("test", Partition::Test)];
+const EXPECTED: &str = "`train_images` and `train_labels`, and the same for `val` and `test` where \
+                        there are such parts";
+const AGAIN: &str = "fetch the file again, and compare its size or digest with the publisher's";
+/// Most classes that are believed; labels beyond are a mistake.
+const MOST_CLASSES: i64 = 10_000;
+
+type Archive = Npz<BufReader<File>>;
+
+/// One part, read and checked.
+struct Part {
+    name: &'static str,
+    partition: Partition,
+    /// `[n, height, width]`.
+    shape: [usize; 3],
+    grey: bool,
+    pixels: Vec<u8>,
+    labels: Vec<i64>,
+}
+
+/// Counts images by part from the headers alone.
+pub(super) fn counts(path: &Path) -> Result<Counts, StageError> {
+    let mut archive = open(path)?;
+    let mut counts = Counts::default();
+    for (name, partition) in parts(path, &archive)? {
+        let member = format!("{name}_images");
+        let header = archive.header(&member).map_err(|problem| wrong(path, &member, &problem))?;
+        let (shape, _) = image_shape(path, &member, &header.shape)?;
+        counts = counts.plus(&Counts::of(partition, shape[0]));
+    }
+    Ok(counts)
+}
+
+/// Reads every part.
+pub(super) fn load(cx: &Context<'_>, path: &Path, params: &Params) -> Result<ImageSet, StageError> {
+    let mut archive = open(path)?;
+    let mut read = Vec::new();
+    for (name, partition) in parts(path, &archive)? {
+        read.push(read_part(path, &mut archive, name, partition)?);
+    }
+    let classes = classes(path, params, &read)?;
+    let [_, height, width] = read[0].shape;
+    if let Some(other) = read.iter().find(|part| part.shape[1..] != [height, width]) {
+        let [_, h, w] = other.shape;
+        let problem =
+            format!("images of {w} x {h} pixels beside `{}` of {width} x {height}", read[0].name);
+        return Err(wrong(path, &format!("{}_images", other.name), &problem));
+    }
+    let (new_height, new_width) = params.size.map_or((height, width), |size| (size, size));
+    let mut images = ImageSet::empty(new_height, new_width, classes);
+    let progress = Progress::new(cx, "images", read.iter().map(|part| part.shape[0]).sum());
+    for part in &read {
+        let resized = cx.on_threads(|| {
+            (0..part.shape[0])
+                .into_par_iter()
+                .map(|index| {
+                    progress.advance()?;
+                    Ok(resize(&part.image(index), new_height, new_width, params.resize))
+                })
+                .collect::<Result<Vec<Rgb>, StageError>>()
+        })??;
+        for (index, (image, label)) in resized.iter().zip(&part.labels).enumerate() {
+            let sample = Sample {
+                id: format!("{}/{index}", part.partition),
+                label: usize::try_from(*label).ok(),
+                partition: part.partition,
+                group: None,
+                origin: "file".to_owned(),
+            };
+            images.push(sample, &image.pixels);
+        }
+    }
+    Ok(images)
+}
+
+impl Part {
+    fn image(&self, index: usize) -> Rgb {
+        let [_, height, width] = self.shape;
+        let size = height * width * if self.grey { 1 } else { CHANNELS };
+        let pixels = &self.pixels[index * size..(index + 1) * size];
+        if self.grey {
+            Rgb::from_grey(height, width, pixels)
+        } else {
+            Rgb::new(height, width, pixels.to_vec())
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Archive, StageError> {
+    let file = File::open(path).map_err(|source| files::Error {
+        action: "open",
+        path: path.to_owned(),
+        source,
+    })?;
+    Npz::open(BufReader::new(file))
+        .map_err(|problem| StageError::data(format!("`{}`: {problem}", path.display())).help(AGAIN))
+}
+
+/// Returns the parts that the archive has; training images must be among them.
+fn parts(path: &Path, archive: &Archive) -> Result<Vec<(&'static str, Partition)>, StageError> {
+    let names = archive.names();
+    let has = |name: &str| names.iter().any(|known| known.starts_with(&format!("{name}_")));
+    let found: Vec<_> = PARTS.into_iter().filter(|(name, _)| has(name)).collect();
+    if found.first().is_none_or(|(name, _)| *name != "train") {
+        let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let listed = if list.is_empty() { "no array".to_owned() } else { list.join(", ") };
+        let problem = format!("`{}` has {listed}; expected {EXPECTED}", path.display());
+        return Err(StageError::data(problem));
+    }
+    Ok(found)
+}
+
+fn read_part(
+    path: &Path,
+    archive: &mut Archive,
+    name: &'static str,
+    partition: Partition,
+) -> Result<Part, StageError> {
+    let member = format!("{name}_images");
+    let array = archive.bytes(&member).map_err(|problem| wrong(path, &member, &problem))?;
+    let (shape, grey) = image_shape(path, &member, &array.shape)?;
+    let pixels = array.data;
+    let member = format!("{name}_labels");
+    let labels = archive.integers(&member).map_err(|problem| wrong(path, &member, &problem))?;
+    let labels = plain_labels(path, &member, labels, shape[0])?;
+    Ok(Part { name, partition, shape, grey, pixels, labels })
+}
+
+/// Returns `[n, height, width]` and whether the images are grey.
+fn image_shape(
+    path: &Path,
+    member: &str,
+    shape: &[usize],
+) -> Result<([usize; 3], bool), StageError> {
+    let (found, grey) = match *shape {
+        [n, height, width] | [n, height, width, 1] => ([n, height, width], true),
+        [n, height, width, CHANNELS] => ([n, height, width], false),
+        _ => {
+            let problem = format!(
+                "its shape is {shape:?}; expected [n, height, width, 3], or [n, height, width] for grey images"
+            );
+            return Err(wrong(path, member, &problem));
+        }
+    };
+    if found.contains(&0) {
+        return Err(wrong(path, member, &format!("its shape {shape:?} holds no image")));
+    }
+    Ok((found, grey))
+}
+
+fn plain_labels(
+    path: &Path,
+    member: &str,
+    labels: Array<i64>,
+    images: usize,
+) -> Result<Vec<i64>, StageError> {
+    let shape = &labels.shape;
+    if !matches!(shape.as_slice(), [_] | [_, 1]) {
+        let problem = format!("its shape is {shape:?}; expected [{images}, 1], one class an image");
+        return Err(wrong(path, member, &problem));
+    }
+    if shape[0] != images {
+        let problem = format!("it has {} labels for {images} images", shape[0]);
+        return Err(wrong(path, member, &problem));
+    }
+    Ok(labels.data)
+}
+
+/// Returns the names of the classes, after looking at every label.
+fn classes(path: &Path, params: &Params, read: &[Part]) -> Result<Vec<String>, StageError> {
+    let limit = params.classes.as_ref().map_or(MOST_CLASSES, |names| names.len() as i64);
+    for part in read {
+        let stray = part.labels.iter().enumerate().find(|(_, label)| !(0..limit).contains(*label));
+        if let Some((index, label)) = stray {
+            let member = format!("{}_labels", part.name);
+            let problem =
+                format!("label {label} at index {index} is out of range 0 to {}", limit - 1);
+            return Err(wrong(path, &member, &problem));
+        }
+    }
+    let largest = read.iter().flat_map(|part| &part.labels).max().copied().unwrap_or(0);
+    let numbered = || (0..=largest).map(|class| class.to_string()).collect();
+    Ok(params.classes.clone().unwrap_or_else(numbered))
+}
+
+fn wrong(path: &Path, member: &str, problem: &str) -> StageError {
+    StageError::data(format!("`{}`, array `{member}`: {problem}", path.display())).help(
+        "expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them",
+    )
+}

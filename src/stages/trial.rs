@@ -1,0 +1,89 @@
+//! A trial: one run of a kind in a scratch folder, for tests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::artifact::Artifact;
+use crate::artifact::ImageSet;
+use crate::artifact::Tree;
+use crate::seed::Seed;
+use crate::stage::Context;
+use crate::stage::Device;
+use crate::stage::Observer;
+use crate::stage::StageError;
+use crate::stage::StageKind;
+use crate::stage::Tick;
+use crate::stage::Trees;
+
+/// An observer that looks away, and may ask to stop.
+pub(super) struct Silent {
+    pub(super) cancelled: bool,
+}
+
+impl Observer for Silent {
+    fn tick(&self, _: &Tick) {}
+
+    fn note(&self, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    fn seconds(&self) -> f64 {
+        0.0
+    }
+}
+
+/// What a kind is run with.
+pub(super) struct Trial<'a> {
+    pub(super) kind: StageKind,
+    pub(super) params: Value,
+    pub(super) inputs: Vec<(&'a str, Vec<&'a ImageSet>)>,
+    pub(super) sources: Vec<(&'a str, &'a Path)>,
+    pub(super) seed: u64,
+    pub(super) threads: usize,
+}
+
+impl Trial<'_> {
+    /// Returns a trial of a kind without inputs and sources.
+    pub(super) fn of(kind: StageKind, params: Value) -> Self {
+        Self { kind, params, inputs: vec![], sources: vec![], seed: 1, threads: 2 }
+    }
+
+    /// Runs it and reads every image set that leaves.
+    pub(super) fn run(&self) -> Result<BTreeMap<String, ImageSet>, StageError> {
+        self.watched_by(&Silent { cancelled: false })
+    }
+
+    /// Runs it under the eyes of an observer.
+    pub(super) fn watched_by(
+        &self,
+        observer: &Silent,
+    ) -> Result<BTreeMap<String, ImageSet>, StageError> {
+        let params = (self.kind.resolve)(&self.params).expect("the params of a trial are right");
+        let scratch = tempfile::tempdir().expect("tests may write scratch files");
+        let mut trees = Trees::new();
+        for (port, sets) in &self.inputs {
+            for (number, set) in sets.iter().enumerate() {
+                let folder = scratch.path().join(format!("in-{port}-{number}"));
+                set.write(&folder)?;
+                trees.entry((*port).to_owned()).or_default().push(Tree::of_folder(&folder)?);
+            }
+        }
+        let owned = |(name, path): &(&str, &Path)| ((*name).to_owned(), PathBuf::from(path));
+        let cx = Context {
+            seed: Seed(self.seed),
+            device: Device::Cpu,
+            threads: self.threads,
+            sources: self.sources.iter().map(owned).collect(),
+            checkpoints: None,
+            observer,
+        };
+        let produced = (self.kind.run)(&cx, &params, &trees, &scratch.path().join("out"))?;
+        let read = |folder: &Path| ImageSet::read(&Tree::of_folder(folder)?);
+        produced.into_iter().map(|(port, made)| Ok((port, read(&made.folder)?))).collect()
+    }
+}
