@@ -6,6 +6,43 @@
 
 mod settings;
 
+#[cfg(feature = "torch")]
+mod answers;
+#[cfg(feature = "torch")]
+mod batch;
+#[cfg(feature = "torch")]
+mod checkpoint;
+#[cfg(feature = "torch")]
+mod classifier;
+#[cfg(feature = "torch")]
+mod critic;
+#[cfg(feature = "torch")]
+mod densenet;
+#[cfg(feature = "torch")]
+mod device;
+#[cfg(feature = "torch")]
+mod failure;
+#[cfg(feature = "torch")]
+mod generator;
+#[cfg(feature = "torch")]
+mod layers;
+#[cfg(feature = "torch")]
+mod network;
+#[cfg(feature = "torch")]
+mod optimiser;
+#[cfg(feature = "torch")]
+mod parameters;
+#[cfg(feature = "torch")]
+mod resnet;
+#[cfg(feature = "torch")]
+mod sampling;
+#[cfg(feature = "torch")]
+mod training;
+#[cfg(feature = "torch")]
+mod weights;
+#[cfg(feature = "torch")]
+mod wgan;
+
 #[cfg(not(feature = "torch"))]
 mod without_torch;
 
@@ -18,10 +55,27 @@ pub use settings::Phase;
 pub use settings::Sampling;
 pub use settings::WganSettings;
 
+#[cfg(feature = "torch")]
+pub use answers::classify;
+#[cfg(feature = "torch")]
+pub use answers::features;
+#[cfg(feature = "torch")]
+pub use classifier::train_classifier;
+#[cfg(feature = "torch")]
+pub use device::cuda_devices;
+#[cfg(feature = "torch")]
+pub use sampling::critic_scores;
+#[cfg(feature = "torch")]
+pub use sampling::generate;
+#[cfg(feature = "torch")]
+pub use wgan::train_wgan;
+
 #[cfg(not(feature = "torch"))]
 pub use without_torch::classify;
 #[cfg(not(feature = "torch"))]
 pub use without_torch::critic_scores;
+#[cfg(not(feature = "torch"))]
+pub use without_torch::cuda_devices;
 #[cfg(not(feature = "torch"))]
 pub use without_torch::features;
 #[cfg(not(feature = "torch"))]

@@ -48,3 +48,8 @@ pub fn classify(
 pub fn features(_: &Context<'_>, _: &Classifier, _: &ImageSet) -> Result<Features, StageError> {
     Err(StageError::WithoutTorch)
 }
+
+/// Returns how many CUDA devices can be used, or why none can.
+pub fn cuda_devices() -> Result<usize, String> {
+    Err(StageError::WithoutTorch.to_string())
+}

@@ -1,1 +1,11 @@
 //! Tests of `ml` against libtorch: small, on the CPU, numbers beside their reference.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic, and clippy knows only `#[test]` functions"
+)]
+
+mod classifier;
+mod lab;
+mod resume;
+mod wgan;

@@ -1,0 +1,76 @@
+//! Using a trained classifier: probabilities, and the features that its last layer sees.
+
+use tch::Kind;
+use tch::Tensor;
+
+use crate::artifact::Classifier;
+use crate::artifact::ImageSet;
+use crate::ml::Features;
+use crate::ml::batch::Images;
+use crate::ml::classifier;
+use crate::ml::failure::guarded;
+use crate::ml::layers::Mode;
+use crate::ml::network::Model;
+use crate::ml::weights;
+use crate::stage::Context;
+use crate::stage::StageError;
+use crate::stage::Tick;
+
+/// Images that are answered at once.
+const BATCH: usize = 128;
+
+/// Returns the probability of each class for each image.
+pub fn classify(
+    cx: &Context<'_>,
+    classifier: &Classifier,
+    set: &ImageSet,
+) -> Result<Vec<Vec<f64>>, StageError> {
+    let mut answers = Vec::with_capacity(set.len());
+    each_batch(cx, classifier, set, |model, batch| {
+        let logits = model.forward(batch, Mode::Use)?.f_to_kind(Kind::Double)?;
+        answers.extend(Vec::<Vec<f64>>::try_from(logits.f_softmax(1, Kind::Double)?)?);
+        Ok(())
+    })?;
+    Ok(answers)
+}
+
+/// Returns the pooled feature vector of each image, from before the last layer.
+pub fn features(
+    cx: &Context<'_>,
+    classifier: &Classifier,
+    set: &ImageSet,
+) -> Result<Features, StageError> {
+    let mut found = Features { width: 0, values: Vec::new() };
+    each_batch(cx, classifier, set, |model, batch| {
+        let features = model.features(batch, Mode::Use)?; // [batch, width]
+        found.width = features.size()[1] as usize;
+        found.values.extend(Vec::<f32>::try_from(features.f_contiguous()?.f_view([-1])?)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn each_batch(
+    cx: &Context<'_>,
+    classifier: &Classifier,
+    set: &ImageSet,
+    mut answer: impl FnMut(&Model, &Tensor) -> Result<(), StageError>,
+) -> Result<(), StageError> {
+    guarded(cx, |device| {
+        let classes = classifier.classes.len();
+        let (model, mut parameters) = classifier::model(classifier.network, classes, None)?;
+        let name = "weights.safetensors";
+        weights::load(name, &weights::parse(name, &classifier.weights)?, &mut parameters)?;
+        parameters.place(device)?;
+        let _guard = tch::no_grad_guard();
+        let images = Images::new(set, classifier.mean, classifier.deviation, device)?;
+        for start in (0..set.len()).step_by(BATCH) {
+            cx.keep_going()?;
+            let count = BATCH.min(set.len() - start);
+            answer(&model, &images.stretch(start, count)?)?;
+            let (done, of) = ((start + count) as u64, set.len() as u64);
+            cx.observer.tick(&Tick { done, of, unit: "images".to_owned(), ..Tick::default() });
+        }
+        Ok(())
+    })
+}

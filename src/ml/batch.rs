@@ -1,0 +1,100 @@
+//! Image sets as tensors: batches of them in any order, normalised on the device.
+
+use tch::Device;
+use tch::Kind;
+use tch::Tensor;
+
+use crate::artifact::CHANNELS;
+use crate::artifact::ImageSet;
+use crate::seed::Seed;
+use crate::stage::StageError;
+
+/// Images of a set, kept as bytes on a device.
+#[derive(Debug)]
+pub(in crate::ml) struct Images {
+    bytes: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    /// Number of images.
+    pub(in crate::ml) count: usize,
+}
+
+impl Images {
+    /// Copies a set to a device; `(x / 255 - mean) / deviation` is what batches will hold.
+    pub(in crate::ml) fn new(
+        set: &ImageSet,
+        mean: [f64; CHANNELS],
+        deviation: [f64; CHANNELS],
+        device: Device,
+    ) -> Result<Self, StageError> {
+        let shape = [set.len(), set.height, set.width, CHANNELS].map(|side| side as i64);
+        let bytes = Tensor::f_from_data_size(&set.pixels, &shape, Kind::Uint8)?;
+        let channel = |number: fn(f64, f64) -> f64| {
+            let numbers: Vec<f32> =
+                mean.iter().zip(&deviation).map(|(&m, &d)| number(m, d) as f32).collect();
+            Tensor::f_from_slice(&numbers)?.f_to_device(device)
+        };
+        Ok(Self {
+            bytes: bytes.f_to_device(device)?,
+            scale: channel(|_, deviation| 1.0 / (255.0 * deviation))?,
+            shift: channel(|mean, deviation| -mean / deviation)?,
+            count: set.len(),
+        })
+    }
+
+    /// Returns a batch `[batch, 3, height, width]`, channels last in memory.
+    pub(in crate::ml) fn batch(&self, indices: &[usize]) -> Result<Tensor, StageError> {
+        let indices = indices_on(indices, self.bytes.device())?;
+        let pixels = self.bytes.f_index_select(0, &indices)?.f_to_kind(Kind::Float)?;
+        let pixels = self.shift.f_addcmul(&pixels, &self.scale)?;
+        Ok(pixels.f_permute([0, 3, 1, 2])?)
+    }
+
+    /// Returns the batch of consecutive images.
+    pub(in crate::ml) fn stretch(&self, start: usize, count: usize) -> Result<Tensor, StageError> {
+        let indices: Vec<usize> = (start..start + count).collect();
+        self.batch(&indices)
+    }
+}
+
+/// Returns whole numbers as a tensor.
+pub(in crate::ml) fn indices_on(numbers: &[usize], device: Device) -> Result<Tensor, StageError> {
+    let numbers: Vec<i64> = numbers.iter().map(|&number| number as i64).collect();
+    Ok(Tensor::f_from_slice(&numbers)?.f_to_device(device)?)
+}
+
+/// Returns the batches of an epoch: all indices in an order of their own. A last batch of one
+/// image is left out, since batch normalisation can make nothing of a single image.
+pub(in crate::ml) fn batches(count: usize, size: usize, seed: Seed) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..count).collect();
+    seed.stream().shuffle(&mut order);
+    let mut batches: Vec<Vec<usize>> = order.chunks(size.max(1)).map(<[usize]>::to_vec).collect();
+    if size > 1 && batches.last().is_some_and(|last| last.len() == 1) {
+        batches.pop();
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prop_assert;
+    use proptest::prop_assert_eq;
+    use proptest::proptest;
+
+    use super::Seed;
+    use super::batches;
+
+    proptest! {
+        #[test]
+        fn an_epoch_shows_every_image_once(count in 0_usize..200, size in 1_usize..40, seed: u64) {
+            let batches = batches(count, size, Seed(seed));
+            let mut seen: Vec<usize> = batches.concat();
+            seen.sort_unstable();
+            seen.dedup();
+            let dropped = usize::from(size > 1 && count % size == 1);
+            prop_assert_eq!(seen.len(), count - dropped);
+            prop_assert!(batches.iter().all(|batch| batch.len() <= size && !batch.is_empty()));
+            prop_assert!(size == 1 || batches.iter().all(|batch| batch.len() > 1));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Layers that all networks share, with the names and first numbers that PyTorch gives them.
+//!
+//! tch has layers of its own, but draws batch normalisation's scale from 0-1 where it should be 1
+//! (Ioffe and Szegedy 2015), and convolutions from another distribution than torchvision.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tch::TchError;
+use tch::Tensor;
+
+use crate::ml::parameters::Initial;
+use crate::ml::parameters::Scope;
+use crate::stage::StageError;
+
+/// Whether a network is being trained or used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ml) enum Mode {
+    /// Batch normalisation uses the batch's statistics and remembers them.
+    Train,
+    /// Batch normalisation uses the statistics that it remembers.
+    Use,
+}
+
+/// A square convolution without bias.
+#[derive(Debug)]
+pub(in crate::ml) struct Conv {
+    weight: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Conv {
+    /// Makes the layer: `[outputs, inputs, kernel, kernel]`.
+    pub(in crate::ml) fn new(
+        mut scope: Scope<'_>,
+        (inputs, outputs): (i64, i64),
+        (kernel, stride, padding): (i64, i64, i64),
+        initial: Initial,
+    ) -> Result<Self, StageError> {
+        let shape = [outputs, inputs, kernel, kernel];
+        Ok(Self { weight: scope.trainable("weight", &shape, initial)?, stride, padding })
+    }
+
+    /// Convolves `[batch, inputs, height, width]`.
+    pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], 1)
+    }
+}
+
+/// A 5 x 5 fractionally-strided convolution without bias that doubles height and width exactly.
+#[derive(Debug)]
+pub(in crate::ml) struct Doubling {
+    weight: Tensor,
+}
+
+impl Doubling {
+    /// Makes the layer: `[inputs, outputs, 5, 5]`.
+    pub(in crate::ml) fn new(
+        mut scope: Scope<'_>,
+        (inputs, outputs): (i64, i64),
+        initial: Initial,
+    ) -> Result<Self, StageError> {
+        Ok(Self { weight: scope.trainable("weight", &[inputs, outputs, 5, 5], initial)? })
+    }
+
+    /// Maps `[batch, inputs, h, w]` to `[batch, outputs, 2h, 2w]`: `2(h - 1) - 2*2 + 5 + 1 = 2h`.
+    pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        x.f_conv_transpose2d(&self.weight, None::<&Tensor>, [2, 2], [2, 2], [1, 1], 1, [1, 1])
+    }
+}
+
+/// Batch normalisation over height, width and batch, epsilon 1e-5, momentum 0.1.
+#[derive(Debug)]
+pub(in crate::ml) struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    batches: Rc<Cell<i64>>,
+}
+
+impl BatchNorm {
+    /// Makes the layer; its scale starts as told, its shift at 0.
+    pub(in crate::ml) fn new(
+        mut scope: Scope<'_>,
+        channels: i64,
+        scale: Initial,
+    ) -> Result<Self, StageError> {
+        Ok(Self {
+            weight: scope.trainable("weight", &[channels], scale)?,
+            bias: scope.trainable("bias", &[channels], Initial::Constant(0.0))?,
+            running_mean: scope.buffer("running_mean", &[channels], 0.0)?,
+            running_var: scope.buffer("running_var", &[channels], 1.0)?,
+            batches: scope.counter("num_batches_tracked"),
+        })
+    }
+
+    /// Normalises `[batch, channels, height, width]`.
+    pub(in crate::ml) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+        let train = mode == Mode::Train;
+        if train {
+            self.batches.set(self.batches.get() + 1);
+        }
+        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        let (mean, variance) = (Some(&self.running_mean), Some(&self.running_var));
+        x.f_batch_norm(weight, bias, mean, variance, train, 0.1, 1e-5, true)
+    }
+}
+
+/// Layer normalisation over channels, height and width with one scale and shift a channel.
+#[derive(Debug)]
+pub(in crate::ml) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl LayerNorm {
+    /// Makes the layer; scale 1, shift 0.
+    pub(in crate::ml) fn new(mut scope: Scope<'_>, channels: i64) -> Result<Self, StageError> {
+        Ok(Self {
+            weight: scope.trainable("weight", &[channels], Initial::Constant(1.0))?,
+            bias: scope.trainable("bias", &[channels], Initial::Constant(0.0))?,
+        })
+    }
+
+    /// Normalises each image of `[batch, channels, height, width]`.
+    pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        x.f_group_norm(1, Some(&self.weight), Some(&self.bias), 1e-5, true)
+    }
+}
+
+/// A fully connected layer.
+#[derive(Debug)]
+pub(in crate::ml) struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Makes the layer: `[outputs, inputs]`, and a bias where it has first numbers.
+    pub(in crate::ml) fn new(
+        mut scope: Scope<'_>,
+        (inputs, outputs): (i64, i64),
+        weight: Initial,
+        bias: Option<Initial>,
+    ) -> Result<Self, StageError> {
+        let weight = scope.trainable("weight", &[outputs, inputs], weight)?;
+        let bias = bias.map(|bias| scope.trainable("bias", &[outputs], bias)).transpose()?;
+        Ok(Self { weight, bias })
+    }
+
+    /// Maps `[batch, inputs]` to `[batch, outputs]`.
+    pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        x.f_linear(&self.weight, self.bias.as_ref())
+    }
+}

@@ -1,0 +1,82 @@
+//! Using a trained GAN: images from its generator, scores from its critic.
+
+use tch::Kind;
+
+use crate::artifact::CHANNELS;
+use crate::artifact::Gan;
+use crate::artifact::ImageSet;
+use crate::ml::Sampling;
+use crate::ml::batch::Images;
+use crate::ml::failure::guarded;
+use crate::ml::layers::Mode;
+use crate::ml::weights;
+use crate::ml::wgan;
+use crate::stage::Context;
+use crate::stage::StageError;
+use crate::stage::Tick;
+
+/// Images that the critic scores at once.
+const BATCH: usize = 128;
+
+/// Draws images from a generator: `[count, size, size, 3]`, 0-255.
+///
+/// Image `i` comes from a latent vector of its own, whatever the batches.
+pub fn generate(cx: &Context<'_>, gan: &Gan, sampling: &Sampling) -> Result<Vec<u8>, StageError> {
+    guarded(cx, |device| {
+        let (generator, mut parameters) = wgan::generator(&gan.shape, None)?;
+        let name = "generator.safetensors";
+        weights::load(name, &weights::parse(name, &gan.generator)?, &mut parameters)?;
+        parameters.place(device)?;
+        let _guard = tch::no_grad_guard();
+        let size = gan.shape.size;
+        let mut pixels = Vec::with_capacity(sampling.count * size * size * CHANNELS);
+        for start in (0..sampling.count).step_by(sampling.batch_size.max(1)) {
+            cx.keep_going()?;
+            let count = sampling.batch_size.max(1).min(sampling.count - start);
+            let seed = cx.seed.named("latent");
+            let vectors = (start..start + count)
+                .map(|index| {
+                    let seed = seed.number(index as u64);
+                    wgan::latent(seed, (1, gan.shape.latent), sampling.latent, device)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let z = tch::Tensor::f_cat(&vectors, 0)?;
+            pixels.extend(wgan::to_bytes(&generator.forward(&z, Mode::Use)?)?);
+            tell(cx, start + count, sampling.count);
+        }
+        Ok(pixels)
+    })
+}
+
+/// Returns the critic's score of each image: the higher, the more it looks like a real one.
+pub fn critic_scores(cx: &Context<'_>, gan: &Gan, set: &ImageSet) -> Result<Vec<f64>, StageError> {
+    let size = gan.shape.size;
+    if (set.height, set.width) != (size, size) {
+        let (height, width) = (set.height, set.width);
+        let problem =
+            format!("images of {width} x {height} pixels for a critic of {size} x {size}");
+        return Err(StageError::data(problem));
+    }
+    guarded(cx, |device| {
+        let (critic, mut parameters) = wgan::critic(&gan.shape, None)?;
+        let name = "critic.safetensors";
+        weights::load(name, &weights::parse(name, &gan.critic)?, &mut parameters)?;
+        parameters.place(device)?;
+        let _guard = tch::no_grad_guard();
+        let images = Images::new(set, wgan::HALF, wgan::HALF, device)?;
+        let mut scores = Vec::with_capacity(set.len());
+        for start in (0..set.len()).step_by(BATCH) {
+            cx.keep_going()?;
+            let batch = images.stretch(start, BATCH.min(set.len() - start))?;
+            let found = critic.forward(&batch, Mode::Use)?.f_to_kind(Kind::Double)?;
+            scores.extend(Vec::<f64>::try_from(found)?);
+            tell(cx, scores.len(), set.len());
+        }
+        Ok(scores)
+    })
+}
+
+fn tell(cx: &Context<'_>, done: usize, of: usize) {
+    let unit = "images".to_owned();
+    cx.observer.tick(&Tick { done: done as u64, of: of as u64, unit, ..Tick::default() });
+}

@@ -1,0 +1,123 @@
+//! The loop that all trainings share: epochs of a schedule, progress, checkpoints, history.
+//!
+//! Knows nothing of losses or networks.
+
+use std::collections::BTreeMap;
+
+use crate::artifact::History;
+use crate::ml::Phase;
+use crate::ml::checkpoint;
+use crate::ml::checkpoint::Checkpoint;
+use crate::ml::checkpoint::State;
+use crate::stage::Context;
+use crate::stage::StageError;
+use crate::stage::Tick;
+
+/// Seconds between two reports of progress within an epoch.
+const BETWEEN_TICKS: f64 = 0.5;
+
+/// A model that is being trained.
+pub(in crate::ml) trait Training {
+    /// Columns of the history; the first is `epoch`.
+    const COLUMNS: &'static [&'static str];
+
+    /// Passes once over the images and returns the numbers of all columns but `epoch`. Its result
+    /// depends on nothing but the state before it and the epoch's place.
+    fn epoch(&mut self, place: Place, progress: &mut Progress<'_>) -> Result<Vec<f64>, StageError>;
+
+    /// Returns everything that decides how training goes on.
+    fn save(&self) -> Result<State, StageError>;
+
+    /// Goes back to a state with the same names and shapes.
+    fn restore(&mut self, state: &State) -> Result<(), StageError>;
+}
+
+/// An epoch's place in the schedule.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::ml) struct Place {
+    /// Number of the epoch, from 0.
+    pub(in crate::ml) epoch: usize,
+    /// Step size of the optimisers.
+    pub(in crate::ml) learning_rate: f64,
+}
+
+/// Tells the observer how far a training is, and whether it should stop.
+pub(in crate::ml) struct Progress<'a> {
+    cx: &'a Context<'a>,
+    tick: Tick,
+    images: usize,
+    since: f64,
+    told: f64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(cx: &'a Context<'a>, done: usize, of: usize) -> Self {
+        let unit = "epochs".to_owned();
+        let tick = Tick { done: done as u64, of: of as u64, unit, ..Tick::default() };
+        let now = cx.observer.seconds();
+        Self { cx, tick, images: 0, since: now, told: now }
+    }
+
+    /// Counts the images of a batch; an error once the user has asked to stop.
+    pub(in crate::ml) fn batch(&mut self, images: usize) -> Result<(), StageError> {
+        self.cx.keep_going()?;
+        self.images += images;
+        let now = self.cx.observer.seconds();
+        if now - self.told >= BETWEEN_TICKS {
+            self.tell(now);
+        }
+        Ok(())
+    }
+
+    fn epoch(&mut self, done: usize, values: BTreeMap<String, f64>) {
+        self.tick.done = done as u64;
+        self.tick.values = values;
+        self.tell(self.cx.observer.seconds());
+        self.images = 0;
+        self.since = self.told;
+    }
+
+    fn tell(&mut self, now: f64) {
+        let seconds = now - self.since;
+        self.tick.images_per_second = (seconds > 0.0).then(|| self.images as f64 / seconds);
+        self.cx.observer.tick(&self.tick);
+        self.told = now;
+    }
+}
+
+/// Trains through a schedule, from the newest checkpoint on where there is one.
+pub(in crate::ml) fn run<T: Training>(
+    cx: &Context<'_>,
+    schedule: &[Phase],
+    checkpoint_every: usize,
+    training: &mut T,
+) -> Result<History, StageError> {
+    let rates: Vec<f64> = schedule
+        .iter()
+        .flat_map(|phase| std::iter::repeat_n(phase.learning_rate, phase.epochs))
+        .collect();
+    let mut history = History::new(T::COLUMNS);
+    if let Some(found) = checkpoint::newest(cx, T::COLUMNS, rates.len(), &training.save()?)? {
+        training.restore(&found.state)?;
+        history = found.history;
+        cx.observer.note(&format!("goes on after epoch {}", found.epoch));
+    }
+    let first = history.rows.len();
+    let mut progress = Progress::new(cx, first, rates.len());
+    for (epoch, &learning_rate) in rates.iter().enumerate().skip(first) {
+        cx.keep_going()?;
+        let place = Place { epoch, learning_rate };
+        let mut row = training.epoch(place, &mut progress)?;
+        row.insert(0, (epoch + 1) as f64);
+        let named = T::COLUMNS.iter().map(|&name| name.to_owned()).zip(row.iter().copied());
+        let values = named.skip(1).filter(|(_, value)| value.is_finite()).collect();
+        history.push(row);
+        progress.epoch(epoch + 1, values);
+        let due = checkpoint_every > 0 && (epoch + 1).is_multiple_of(checkpoint_every);
+        if let Some(folder) = cx.checkpoints.as_deref().filter(|_| due) {
+            let (state, history) = (training.save()?, history.clone());
+            checkpoint::save(folder, &Checkpoint { epoch: epoch + 1, state, history })?;
+        }
+    }
+    Ok(history)
+}

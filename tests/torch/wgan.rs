@@ -1,0 +1,148 @@
+//! The WGAN on images of 16 x 16 pixels: shapes, limits of the critic, what it learns.
+
+use ablate::artifact::CriticNorm;
+use ablate::artifact::Gan;
+use ablate::artifact::GanShape;
+use ablate::artifact::ImageSet;
+use ablate::ml;
+use ablate::ml::CriticLimit;
+use ablate::ml::LatentDistribution;
+use ablate::ml::Optimiser;
+use ablate::ml::Phase;
+use ablate::ml::Sampling;
+use ablate::ml::WganSettings;
+use ablate::stage::StageError;
+use safetensors::SafeTensors;
+
+use crate::lab;
+use crate::lab::Watcher;
+
+pub(crate) fn settings(limit: CriticLimit, epochs: usize) -> WganSettings {
+    let clipped = matches!(limit, CriticLimit::Clip(_));
+    WganSettings {
+        shape: GanShape {
+            size: 16,
+            latent: 8,
+            generator_width: 16,
+            critic_width: 8,
+            critic_norm: if clipped { CriticNorm::Batch } else { CriticNorm::Layer },
+        },
+        latent: LatentDistribution::Uniform,
+        batch_size: 8,
+        schedule: vec![Phase { epochs, learning_rate: if clipped { 5e-4 } else { 2e-3 } }],
+        critic_steps: 2,
+        limit,
+        optimiser: if clipped { Optimiser::Rmsprop } else { Optimiser::Adam },
+        betas: (0.0, 0.9),
+        checkpoint_every: 0,
+        grid_every: 0,
+    }
+}
+
+fn train(settings: &WganSettings, count: usize) -> Gan {
+    let watcher = Watcher::default();
+    ml::train_wgan(&lab::context(&watcher, None), settings, &lab::images(count, 16)).unwrap()
+}
+
+fn tensors(file: &[u8]) -> Vec<(String, Vec<f32>)> {
+    let file = SafeTensors::deserialize(file).unwrap();
+    let floats = |bytes: &[u8]| {
+        bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
+    };
+    let floating = file.iter().filter(|(_, view)| view.dtype() == safetensors::Dtype::F32);
+    floating.map(|(name, view)| (name.to_owned(), floats(view.data()))).collect()
+}
+
+#[test]
+fn every_trainable_number_of_a_clipped_critic_stays_in_bounds_and_statistics_do_not() {
+    let gan = train(&settings(CriticLimit::Clip(0.01), 2), 24);
+    let (mut clipped, mut free) = (0.0_f32, 0.0_f32);
+    for (name, numbers) in tensors(&gan.critic) {
+        let largest = numbers.iter().fold(0.0, |largest: f32, number| largest.max(number.abs()));
+        let statistics = name.contains("running");
+        let bound = if statistics { &mut free } else { &mut clipped };
+        *bound = bound.max(largest);
+    }
+    assert_eq!(clipped, 0.01);
+    assert!(free > 0.01);
+}
+
+#[test]
+fn a_gradient_penalty_teaches_the_generator_what_the_images_look_like() {
+    let gan = train(&settings(CriticLimit::GradientPenalty(10.0), 60), 32);
+    assert_eq!(gan.history.rows.len(), 60);
+    let watcher = Watcher::default();
+    let sampling = Sampling { count: 16, latent: LatentDistribution::Normal, batch_size: 5 };
+    let pixels = ml::generate(&lab::context(&watcher, None), &gan, &sampling).unwrap();
+    assert_eq!(pixels.len(), 16 * 16 * 16 * 3);
+    // Real images have means of 88 (disc) and 162 (frame); an untrained generator gives 127.
+    let spread = pixels.iter().map(|&p| f64::from(p.abs_diff(127))).sum::<f64>();
+    assert!(spread / pixels.len() as f64 > 40.0, "{}", spread / pixels.len() as f64);
+}
+
+#[test]
+fn images_do_not_depend_on_the_batches_they_are_drawn_in() {
+    let gan = train(&settings(CriticLimit::Clip(0.01), 1), 16);
+    let watcher = Watcher::default();
+    let draw = |batch_size| {
+        let sampling = Sampling { count: 7, latent: LatentDistribution::Normal, batch_size };
+        ml::generate(&lab::context(&watcher, None), &gan, &sampling).unwrap()
+    };
+    let (one, all) = (draw(1), draw(64));
+    assert!(one.iter().zip(&all).all(|(a, b)| a.abs_diff(*b) <= 1));
+    assert_ne!(one[..768], one[768..1536]);
+}
+
+#[test]
+fn the_critic_scores_real_images_above_noise() {
+    let gan = train(&settings(CriticLimit::GradientPenalty(10.0), 10), 32);
+    let watcher = Watcher::default();
+    let cx = lab::context(&watcher, None);
+    let real = lab::images(8, 16);
+    let mut noise = real.clone();
+    let mut stream = ablate::seed::Seed(3).stream();
+    noise.pixels.iter_mut().for_each(|pixel| *pixel = stream.below(256) as u8);
+    let mean = |set| {
+        let scores = ml::critic_scores(&cx, &gan, set).unwrap();
+        assert_eq!(scores.len(), 8);
+        scores.iter().sum::<f64>() / 8.0
+    };
+    assert!(mean(&real) > mean(&noise));
+}
+
+#[test]
+fn the_papers_networks_have_the_papers_tensors() {
+    let mut settings = settings(CriticLimit::Clip(0.01), 0);
+    settings.shape.size = 64;
+    settings.shape.latent = 100;
+    settings.shape.generator_width = 1024;
+    settings.shape.critic_width = 64;
+    let watcher = Watcher::default();
+    let cx = lab::context(&watcher, None);
+    let gan = ml::train_wgan(&cx, &settings, &lab::images(2, 64)).unwrap();
+    let count = |file: &[u8], norms: bool| -> usize {
+        let named = tensors(file).into_iter().filter(|(name, _)| !name.contains("running"));
+        let kept = named.filter(|(name, _)| name.starts_with("norms") == norms);
+        kept.map(|(_, numbers)| numbers.len()).sum()
+    };
+    assert_eq!(count(&gan.generator, false), 18_867_584);
+    assert_eq!(count(&gan.generator, true), 3_840);
+    assert_eq!(count(&gan.critic, false), 4_313_792);
+}
+
+#[test]
+fn images_of_the_wrong_size_and_no_images_are_errors() {
+    let watcher = Watcher::default();
+    let cx = lab::context(&watcher, None);
+    let mut settings = settings(CriticLimit::Clip(0.01), 1);
+    let error = |settings: &WganSettings, set: &ImageSet| match ml::train_wgan(&cx, settings, set) {
+        Err(StageError::Data { problem, .. }) => problem,
+        other => panic!("{other:?}"),
+    };
+    let found = error(&settings, &lab::images(4, 8));
+    assert_eq!(found, "images of 8 x 8 pixels for a GAN of 16 x 16");
+    assert_eq!(error(&settings, &lab::images(0, 16)), "there is no image to train a GAN on");
+    settings.shape.size = 20;
+    let found = error(&settings, &lab::images(4, 20));
+    assert_eq!(found, "a GAN cannot make images of 20 x 20 pixels");
+}
