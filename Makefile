@@ -37,15 +37,20 @@ libtorch: ## Downloads libtorch into the user's cache folder, unless it is there
 
 # nextest runs each test in a process of its own, several at once; plain cargo does without it.
 nextest := $(shell command -v cargo-nextest)
-run_tests := $(if $(nextest),nextest run --no-fail-fast,test --no-fail-fast)
+run_tests := $(if $(nextest),nextest run --no-tests=pass,test) --no-fail-fast --locked
 
-# Cheapest first. End-to-end tests need the release worker: a training with unoptimised glue would
-# take minutes, and the program under test finds its worker through ABLATE_WORKER.
+# Cheapest first, so that most mistakes show before anything is built in release. The end-to-end tests
+# need the release worker: an unoptimised one would take minutes to train, and the program under test
+# finds it through ABLATE_WORKER. The tests of `ml` are run apart, because only they need a test program
+# that links libtorch.
 test: export ABLATE_WORKER = $(CURDIR)/target/release/ablate-worker
-test: build ## Runs every test.
-	$(CARGO) $(run_tests) --locked
+test: libtorch ## Runs every test.
+	$(CARGO) $(run_tests) --lib
 	$(if $(nextest),$(CARGO) test --doc --locked)
-	$(torch) $(CARGO) $(run_tests) --locked --features torch --test torch
+	@$(MAKE) --no-print-directory build
+	$(CARGO) $(run_tests) --test it
+	$(torch) $(CARGO) $(run_tests) --features torch --lib ml::
+	$(torch) $(CARGO) $(run_tests) --features torch --test torch
 
 lint: deny ## Checks format, lints and dependencies.
 	$(CARGO) fmt --check
