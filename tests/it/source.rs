@@ -27,6 +27,14 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
+    /// Returns what the file says before its tests: nothing for a file of tests.
+    pub(crate) fn before_tests(&self) -> &str {
+        if self.path.ends_with("/tests.rs") || self.path.contains("/tests/") {
+            return "";
+        }
+        self.text.find("#[cfg(test)]\nmod ").map_or(&self.text, |tests| &self.text[..tests])
+    }
+
     /// Returns each line of code with its number; comments are cut off.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().filter_map(|(index, line)| {
@@ -74,6 +82,14 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in entries.map(|entry| entry.expect("a readable folder").path()) {
         if entry.is_dir() { collect(&entry, paths) } else { paths.push(entry) }
     }
+}
+
+#[test]
+fn tests_are_told_from_the_rest() {
+    let source = Source::new("src/a.rs", "let a = 1;\n#[cfg(test)]\nmod tests {}\n");
+    assert_eq!(source.before_tests(), "let a = 1;\n");
+    assert_eq!(Source::new("src/a/tests.rs", "let a = 1;").before_tests(), "");
+    assert_eq!(Source::new("src/a.rs", "let a = 1;").before_tests(), "let a = 1;");
 }
 
 #[test]
