@@ -2,6 +2,12 @@
 //!
 //! Pure functions over slices; knows no image, no file and no network.
 
+pub mod accuracy;
+pub mod assignment;
+pub mod auc;
+pub mod confusion;
+pub mod distance;
 mod measures;
 
+pub use measures::ClassMeasures;
 pub use measures::Measures;
