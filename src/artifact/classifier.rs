@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::History;
+use crate::artifact::ImageSet;
 use crate::artifact::Tree;
 use crate::files;
 
@@ -95,6 +96,26 @@ pub struct Classifier {
     pub weights: Vec<u8>,
     /// Losses and accuracies by epoch.
     pub history: History,
+}
+
+impl Classifier {
+    /// Says what differs where images have other classes or another size than it was trained on.
+    pub fn suits(&self, images: &ImageSet) -> Result<(), String> {
+        if images.classes != self.classes {
+            return Err(format!(
+                "the classifier knows the classes {:?}, the images have {:?}",
+                self.classes, images.classes
+            ));
+        }
+        let (height, width) = self.size;
+        if (images.height, images.width) != self.size {
+            return Err(format!(
+                "the classifier was trained on {width} x {height} pixels, the images have {} x {}",
+                images.width, images.height
+            ));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Serialize, Deserialize)]

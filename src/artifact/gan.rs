@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::History;
+use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Tree;
 use crate::files;
@@ -63,6 +64,20 @@ pub struct Gan {
     pub history: History,
     /// Sample grids as PNG files, by name (`epoch-0100.png`).
     pub grids: BTreeMap<String, Vec<u8>>,
+}
+
+impl Gan {
+    /// Says what differs where images have another size than those it makes.
+    pub fn suits(&self, images: &ImageSet) -> Result<(), String> {
+        let size = self.shape.size;
+        if (images.height, images.width) == (size, size) {
+            return Ok(());
+        }
+        Err(format!(
+            "the GAN knows images of {size} x {size} pixels, the images have {} x {}",
+            images.width, images.height
+        ))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

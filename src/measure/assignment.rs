@@ -27,7 +27,9 @@ pub fn assign(confidences: &[Vec<f64>], quotas: &[usize]) -> Option<Vec<Option<u
     (0..confidences.len()).for_each(|item| filling.admit(item));
     let mut assigned = vec![None; confidences.len()];
     for (class, members) in filling.members.iter().enumerate().take(classes) {
-        members.iter().for_each(|&item| assigned[item] = Some(class));
+        for &item in members {
+            assigned[item] = Some(class);
+        }
     }
     Some(assigned)
 }

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_difference_of_one_grey_level_is_one() {
         assert_eq!(root_mean_square(&[7; 12], &[8; 12]), 1.0);
-        assert_eq!(squared_bytes(&[0; 70_000], &[255; 70_000]), 70_000 * 65_025);
+        assert_eq!(squared_bytes(&vec![0; 70_000], &vec![255; 70_000]), 70_000 * 65_025);
     }
 
     proptest! {

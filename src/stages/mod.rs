@@ -3,10 +3,14 @@
 //! Knows the contract and the work; does not know manifests, keys or the cache.
 
 pub mod classic_augment;
+pub mod evaluate;
+pub mod generate;
 pub mod load;
 pub mod split;
+pub mod train_classifier;
 #[cfg(test)]
 mod trial;
+pub mod wgan_train;
 
 use crate::stage::StageKind;
 
@@ -15,4 +19,8 @@ pub static STAGES: &[StageKind] = &[
     StageKind::of::<load::Load>(),
     StageKind::of::<split::Split>(),
     StageKind::of::<classic_augment::ClassicAugment>(),
+    StageKind::of::<wgan_train::WganTrain>(),
+    StageKind::of::<generate::Generate>(),
+    StageKind::of::<train_classifier::TrainClassifier>(),
+    StageKind::of::<evaluate::Evaluate>(),
 ];

@@ -1,0 +1,340 @@
+//! `train-classifier`: trains a network to tell the classes of images apart.
+//!
+//! Cross-entropy and Adam; torchvision's architectures. Which images it may see is the graph's
+//! business.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::artifact::Classifier;
+use crate::artifact::ImageSet;
+use crate::artifact::Network;
+use crate::ml;
+use crate::ml::ClassifierSettings;
+use crate::ml::Phase;
+use crate::stage::Context;
+use crate::stage::Counts;
+use crate::stage::Forecast;
+use crate::stage::Lineage;
+use crate::stage::ParamProblem;
+use crate::stage::Resources;
+use crate::stage::Runner;
+use crate::stage::SourceKind;
+use crate::stage::SourceRef;
+use crate::stage::Stage;
+use crate::stage::StageError;
+use crate::stage::ports;
+
+/// Trains a network to tell the classes of images apart.
+pub struct TrainClassifier;
+
+/// How a classifier is trained.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The architecture.
+    #[serde(default = "default_network")]
+    pub network: Network,
+    /// Images in a batch.
+    #[serde(default = "default_batch_size")]
+    #[schemars(range(min = 2, max = 65536))]
+    pub batch_size: usize,
+    /// Passes over the training images.
+    #[serde(default = "default_epochs")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub epochs: usize,
+    /// Step size of Adam.
+    #[serde(default = "default_learning_rate")]
+    #[schemars(range(min = 1e-12, max = 10.0))]
+    pub learning_rate: f64,
+    /// Stretches of training with step sizes of their own, in place of `epochs` and
+    /// `learning_rate`.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub schedule: Option<Vec<Phase>>,
+    /// Adam's decay rates of the first and second moment, 0 to 1.
+    #[serde(default = "default_betas")]
+    pub betas: [f64; 2],
+    /// Adam's L2 penalty, added to the gradients.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub weight_decay: f64,
+    /// How pixels, scaled to 0-1, are normalised.
+    #[serde(default)]
+    pub normalise: Normalise,
+    /// Starting weights: a `.safetensors` file with torchvision's names. The last layer is left out
+    /// where its shape differs. Absent: torchvision's random start.
+    #[serde(default)]
+    pub weights: Option<String>,
+    /// The epoch whose weights are kept.
+    #[serde(default)]
+    pub keep: Keep,
+    /// Epochs between two checkpoints, from which a stopped training goes on; 0 means none.
+    #[serde(default = "default_checkpoint_every")]
+    pub checkpoint_every: usize,
+}
+
+/// How pixels, scaled to 0-1, are normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Normalise {
+    /// Means of red, green and blue that are subtracted.
+    pub mean: [f64; 3],
+    /// Deviations of red, green and blue by which the rest is divided.
+    pub deviation: [f64; 3],
+}
+
+impl Default for Normalise {
+    fn default() -> Self {
+        Self { mean: [0.5; 3], deviation: [0.5; 3] }
+    }
+}
+
+/// The epoch whose weights are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// The last one.
+    #[default]
+    Last,
+    /// The one with the best accuracy on the validation images.
+    Best,
+}
+
+fn default_network() -> Network {
+    Network::Resnet101
+}
+
+fn default_batch_size() -> usize {
+    64
+}
+
+fn default_epochs() -> usize {
+    40
+}
+
+fn default_learning_rate() -> f64 {
+    1e-4
+}
+
+fn default_betas() -> [f64; 2] {
+    [0.9, 0.999]
+}
+
+fn default_checkpoint_every() -> usize {
+    5
+}
+
+ports! {
+    /// What enters.
+    inputs Inputs {
+        /// Labelled images to learn from.
+        images: Vec<ImageSet> = Fit,
+        /// Labelled images on which each epoch is measured.
+        validation: Option<ImageSet> = Select,
+    }
+}
+
+ports! {
+    /// What leaves.
+    outputs Outputs {
+        /// The trained network.
+        classifier: Classifier = Lineage::Inputs,
+    }
+}
+
+impl Stage for TrainClassifier {
+    const KIND: &'static str = "train-classifier";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Trains a network to tell the classes of images apart.";
+    const RUNNER: Runner = Runner::Torch;
+    type Params = Params;
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params) -> Vec<ParamProblem> {
+        let mut problems = Vec::new();
+        if params.schedule.is_some() {
+            let said = [
+                ("epochs", params.epochs != default_epochs()),
+                ("learning_rate", params.learning_rate != default_learning_rate()),
+            ];
+            for (name, _) in said.into_iter().filter(|(_, said)| *said) {
+                let problem = format!("`schedule` takes the place of `{name}`");
+                problems.push(ParamProblem::at(name, problem).help("leave one of them out"));
+            }
+        }
+        if params.betas.iter().any(|beta| !(0.0..1.0).contains(beta)) {
+            let problem = "both are expected to be at least 0 and less than 1";
+            problems.push(ParamProblem::at("betas", problem));
+        }
+        if params.normalise.deviation.iter().any(|deviation| *deviation <= 0.0) {
+            let problem = "every `deviation` is expected to be more than 0";
+            problems.push(ParamProblem::at("normalise", problem));
+        }
+        problems
+    }
+
+    fn resources(_: &Params) -> Resources {
+        Resources::all_cores()
+    }
+
+    fn sources(params: &Params) -> Vec<SourceRef> {
+        let source = |name: &String| SourceRef {
+            name: name.clone(),
+            kind: SourceKind::File,
+            param: "weights".to_owned(),
+            pin: None,
+        };
+        params.weights.iter().map(source).collect()
+    }
+
+    fn forecast(_: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+        match known.inputs.get("images").map(Counts::total) {
+            Some(0) => Err("there is no image to train on".to_owned()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
+        let images = ImageSet::join(inputs.images).map_err(StageError::data)?;
+        let validation = inputs.validation.as_ref();
+        check_images(&images, validation, params.keep)?;
+        let settings = settings(cx, params)?;
+        Ok(Outputs { classifier: ml::train_classifier(cx, &settings, &images, validation)? })
+    }
+}
+
+/// Returns complete settings.
+fn settings(cx: &Context<'_>, params: &Params) -> Result<ClassifierSettings, StageError> {
+    let weights = match &params.weights {
+        Some(name) => Some(cx.source(name)?.to_owned()),
+        None => None,
+    };
+    let single = || vec![Phase { epochs: params.epochs, learning_rate: params.learning_rate }];
+    let [first, second] = params.betas;
+    Ok(ClassifierSettings {
+        network: params.network,
+        batch_size: params.batch_size,
+        schedule: params.schedule.clone().unwrap_or_else(single),
+        betas: (first, second),
+        weight_decay: params.weight_decay,
+        mean: params.normalise.mean,
+        deviation: params.normalise.deviation,
+        weights,
+        keep_best: params.keep == Keep::Best,
+        checkpoint_every: params.checkpoint_every,
+    })
+}
+
+/// Refuses images that cannot teach every class, and validation images that do not go with them.
+fn check_images(
+    images: &ImageSet,
+    validation: Option<&ImageSet>,
+    keep: Keep,
+) -> Result<(), StageError> {
+    if images.is_empty() {
+        return Err(StageError::data("there is no image to train on"));
+    }
+    let unlabelled = |id: &str| {
+        StageError::data(format!("image `{id}` has no label"))
+            .help("put a stage of kind `label` before this one")
+    };
+    images.labels().map_err(unlabelled)?;
+    if let Some(class) = images.class_counts().iter().position(|count| *count == 0) {
+        let name = &images.classes[class];
+        let problem = format!("class `{name}` has no image among the {} to train on", images.len());
+        let help = format!("add images of `{name}`, or stratify the split");
+        return Err(StageError::data(problem).help(help));
+    }
+    let Some(validation) = validation else {
+        let problem = "`keep: best` chooses by validation images, but there are none";
+        let help = "connect the port `validation`, or write `keep: last`";
+        return match keep {
+            Keep::Best => Err(StageError::data(problem).help(help)),
+            Keep::Last => Ok(()),
+        };
+    };
+    validation.labels().map_err(unlabelled)?;
+    let empty =
+        |images: &ImageSet| ImageSet::empty(images.height, images.width, images.classes.clone());
+    ImageSet::join(vec![empty(images), empty(validation)]).map_err(|problem| {
+        StageError::data(format!("training and validation differ: {problem}"))
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::ImageSet;
+    use super::Keep;
+    use super::Network;
+    use super::Params;
+    use super::TrainClassifier;
+    use super::check_images;
+    use crate::artifact::Partition;
+    use crate::artifact::Sample;
+    use crate::stage::StageKind;
+
+    const KIND: StageKind = StageKind::of::<TrainClassifier>();
+
+    fn images(labels: &[Option<usize>]) -> ImageSet {
+        let mut images = ImageSet::empty(1, 1, vec!["healthy".into(), "ill".into()]);
+        for (index, &label) in labels.iter().enumerate() {
+            let sample = Sample {
+                id: format!("train/{index}"),
+                label,
+                partition: Partition::Train,
+                group: None,
+                origin: "file".into(),
+            };
+            images.push(sample, &[0; 3]);
+        }
+        images
+    }
+
+    fn refusal(images: &ImageSet, validation: Option<&ImageSet>, keep: Keep) -> String {
+        let error = check_images(images, validation, keep).unwrap_err();
+        format!("{error}; {}", error.remedy().unwrap_or_default())
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_study() {
+        let params: Params = serde_json::from_value((KIND.resolve)(&json!({})).unwrap()).unwrap();
+        assert_eq!((params.batch_size, params.epochs, params.learning_rate), (64, 40, 1e-4));
+        assert_eq!(params.network, Network::Resnet101);
+        assert!((KIND.sources)(&json!({})).is_empty());
+        let named = (KIND.resolve)(&json!({"weights": "resnet18.safetensors"})).unwrap();
+        assert_eq!((KIND.sources)(&named)[0].name, "resnet18.safetensors");
+    }
+
+    #[test]
+    fn params_that_contradict_each_other_are_said() {
+        let wrong = json!({
+            "schedule": [{"epochs": 3, "learning_rate": 0.1}], "epochs": 7,
+            "betas": [0.9, 1], "normalise": {"deviation": [1, 0, 1]},
+        });
+        let problems = (KIND.resolve)(&wrong).unwrap_err();
+        let lines: Vec<String> =
+            problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.problem)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        epochs: `schedule` takes the place of `epochs`
+        betas: both are expected to be at least 0 and less than 1
+        normalise: every `deviation` is expected to be more than 0
+        ");
+    }
+
+    #[test]
+    fn images_that_cannot_teach_are_refused_with_a_remedy() {
+        insta::assert_snapshot!(refusal(&images(&[Some(0), None]), None, Keep::Last), @"image `train/1` has no label; put a stage of kind `label` before this one");
+        insta::assert_snapshot!(refusal(&images(&[Some(0), Some(0)]), None, Keep::Last), @"class `ill` has no image among the 2 to train on; add images of `ill`, or stratify the split");
+        let good = images(&[Some(0), Some(1)]);
+        insta::assert_snapshot!(refusal(&good, None, Keep::Best), @"`keep: best` chooses by validation images, but there are none; connect the port `validation`, or write `keep: last`");
+        let other = ImageSet::empty(2, 2, good.classes.clone());
+        insta::assert_snapshot!(refusal(&good, Some(&other), Keep::Last), @"training and validation differ: images of 1 x 1 beside images of 2 x 2 pixels;");
+        assert!(check_images(&good, Some(&good), Keep::Best).is_ok());
+    }
+}
