@@ -68,7 +68,7 @@ fn one_task() -> Plan {
 fn perform(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Outcome, Vec<Event>) {
     let store = Store::open(cache).unwrap();
     let ear = Ear::default();
-    let outcome = run(plan, &BTreeSet::new(), &store, options, &[&ear]).unwrap();
+    let outcome = run(plan, &BTreeSet::new(), &store, options, &ear).unwrap();
     (outcome, ear.0.into_inner().unwrap())
 }
 

@@ -80,7 +80,7 @@ fn options() -> Options<'static> {
 fn rehearse(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Outcome, Ear) {
     let ear = Ear::default();
     let store = Store::open(cache).unwrap();
-    let outcome = run(plan, &BTreeSet::new(), &store, options, &[&ear]).unwrap();
+    let outcome = run(plan, &BTreeSet::new(), &store, options, &ear).unwrap();
     (outcome, ear)
 }
 
@@ -257,7 +257,7 @@ fn a_stopped_run_ends_what_runs_and_begins_nothing_new() {
     let ear = Ear { stops: Some(&STOP), ..Ear::default() };
     let store = Store::open(folder.path()).unwrap();
     let options = Options { cancel: &STOP, ..options() };
-    let outcome = run(&sketch.plan, &BTreeSet::new(), &store, &options, &[&ear]).unwrap();
+    let outcome = run(&sketch.plan, &BTreeSet::new(), &store, &options, &ear).unwrap();
     assert!(outcome.stopped);
     assert_eq!(outcome.tasks[&wait], Ended::Skipped(SkipReason::Stopped));
     assert_eq!(outcome.tasks[&after], Ended::Skipped(SkipReason::Stopped));

@@ -57,9 +57,9 @@ pub fn run(
     wanted: &BTreeSet<TaskId>,
     store: &Store,
     options: &Options<'_>,
-    listeners: &[&dyn Listener],
+    listener: &dyn Listener,
 ) -> Result<Outcome, Error> {
-    let teller = Teller { plan, journal: Journal::open(store, &options.run)?, listeners };
+    let teller = Teller { plan, journal: Journal::open(store, &options.run)?, listener };
     let workers = Workers::new(options.worker.clone(), options.devices == DevicePolicy::Cpu);
     let halt = AtomicBool::new(false);
     let surroundings = Surroundings {

@@ -18,13 +18,13 @@ use crate::store::Record;
 pub(super) struct Teller<'a> {
     pub(super) plan: &'a Plan,
     pub(super) journal: Journal,
-    pub(super) listeners: &'a [&'a dyn Listener],
+    pub(super) listener: &'a dyn Listener,
 }
 
 impl Teller<'_> {
     pub(super) fn tell(&self, event: &Event) {
         self.journal.hear(event);
-        self.listeners.iter().for_each(|listener| listener.hear(event));
+        self.listener.hear(event);
     }
 
     fn label(&self, task: TaskId) -> String {

@@ -136,3 +136,139 @@ fn find<'a>(kinds: &'a [StageKind], job: &Job) -> Result<&'a StageKind, Failure>
 fn failed(failure: Failure, fit: bool) -> Reply {
     Reply::Failed { problem: failure.problem, help: failure.help, stopped: failure.stopped, fit }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::io::BufReader;
+    use std::io::PipeReader;
+    use std::io::PipeWriter;
+    use std::io::Write;
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering;
+
+    use serde_json::Value;
+    use serde_json::json;
+
+    use crate::engine::toys::FAIL;
+    use crate::engine::toys::Fail;
+    use crate::engine::toys::Remote;
+    use crate::stage::StageKind;
+
+    /// The engine's end of two pipes to a worker.
+    struct Ends {
+        requests: PipeWriter,
+        replies: BufReader<PipeReader>,
+    }
+
+    impl Ends {
+        fn say(&mut self, request: &Value) {
+            writeln!(self.requests, "{request}").unwrap();
+        }
+
+        fn hear(&mut self) -> Value {
+            let mut text = String::new();
+            self.replies.read_line(&mut text).unwrap();
+            serde_json::from_str(&text).unwrap_or(Value::Null)
+        }
+    }
+
+    /// Serves toys on a thread while `talk` plays the engine; returns whether the worker was
+    /// abandoned.
+    fn serve(talk: impl FnOnce(Ends)) -> bool {
+        let kinds = [StageKind::of::<Remote>(), StageKind::of::<Fail>()];
+        let (input, requests) = std::io::pipe().unwrap();
+        let (replies, output) = std::io::pipe().unwrap();
+        let abandoned = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let leave = || abandoned.store(true, Ordering::SeqCst);
+                super::serve(&kinds, 3, BufReader::new(input), output, leave);
+            });
+            let mut ends = Ends { requests, replies: BufReader::new(replies) };
+            assert_eq!(ends.hear(), json!({"ready": {"protocol": 1, "cuda_devices": 3}}));
+            talk(ends);
+        });
+        abandoned.load(Ordering::SeqCst)
+    }
+
+    fn job(kind: &str, params: &Value, folder: &Path) -> Value {
+        let params = (FAIL.resolve)(params).unwrap();
+        json!({"job": {
+            "protocol": 1, "label": "toy", "kind": kind, "version": 1, "params": params,
+            "inputs": {}, "sources": {}, "seed": 0, "device": "cpu", "threads": 1,
+            "folder": folder, "checkpoints": null,
+        }})
+    }
+
+    #[test]
+    fn jobs_are_done_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let abandoned = serve(|mut ends| {
+            for value in [5, 6] {
+                let folder = folder.path().join(value.to_string());
+                ends.say(&job("remote", &json!({"value": value}), &folder));
+                assert_eq!(ends.hear(), json!({"note": "counting"}));
+                assert_eq!(ends.hear()["tick"]["done"], 1);
+                let made = ends.hear()["done"]["value"]["folder"].clone();
+                let table =
+                    std::fs::read_to_string(format!("{}/table.csv", made.as_str().unwrap()));
+                assert_eq!(table.unwrap(), format!("value\n{value}\n"));
+            }
+        });
+        assert!(!abandoned, "the engine left after the last reply");
+    }
+
+    #[test]
+    fn failures_and_panics_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        serve(|mut ends| {
+            ends.say(&job("fail", &json!({}), folder.path()));
+            let told = json!({"failed": {
+                "problem": "found `no`, expected `yes`", "help": "say `yes`",
+                "stopped": false, "fit": true,
+            }});
+            assert_eq!(ends.hear(), told);
+            ends.say(&job("fail", &json!({"how": "panic"}), folder.path()));
+            let told = ends.hear();
+            assert_eq!(told["failed"]["problem"], "the stage panicked: out of cheese");
+            assert_eq!(told["failed"]["fit"], false);
+        });
+    }
+
+    #[test]
+    fn a_job_that_the_worker_does_not_understand_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        serve(|mut ends| {
+            let mut problem = |change: fn(&mut Value)| {
+                let mut request = job("remote", &json!({}), folder.path());
+                change(&mut request);
+                ends.say(&request);
+                ends.hear()["failed"]["problem"].as_str().unwrap().to_owned()
+            };
+            insta::assert_snapshot!(problem(|job| job["job"]["kind"] = json!("other")), @"the worker has no kind `other`");
+            insta::assert_snapshot!(problem(|job| job["job"]["version"] = json!(2)), @"the worker has version 1 of kind `remote`, the plan has 2");
+            insta::assert_snapshot!(problem(|job| job["job"]["protocol"] = json!(2)), @"the engine speaks protocol 2, the worker 1");
+            insta::assert_snapshot!(problem(|job| *job = json!({"jobb": 1})), @"the worker cannot read its job: unknown variant `jobb`, expected `job` or `cancel` at line 1 column 7");
+        });
+    }
+
+    #[test]
+    fn a_wish_to_stop_is_heard_during_a_job() {
+        let folder = tempfile::tempdir().unwrap();
+        serve(|mut ends| {
+            ends.say(&job("fail", &json!({"how": "wait"}), folder.path()));
+            ends.say(&json!("cancel"));
+            assert_eq!(ends.hear()["failed"]["stopped"], true);
+        });
+    }
+
+    #[test]
+    fn a_worker_whose_engine_dies_during_a_job_is_abandoned() {
+        let folder = tempfile::tempdir().unwrap();
+        let abandoned =
+            serve(|mut ends| ends.say(&job("fail", &json!({"how": "wait"}), folder.path())));
+        assert!(abandoned);
+    }
+}

@@ -150,3 +150,55 @@ impl Store {
         self.layout.checkpoints().join(key.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+    use super::Store;
+    use super::files;
+    use crate::store::Error;
+
+    #[test]
+    fn opening_and_looking_create_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("cache");
+        let store = Store::open(&root).unwrap();
+        assert_eq!(store.find(Digest::of_bytes(b"key")), None);
+        assert_eq!(store.records().unwrap(), []);
+        assert_eq!(store.statistics().unwrap().objects, 0);
+        assert!(store.verify().unwrap().is_sound());
+        assert!(!root.exists());
+        assert!(matches!(Store::open_existing(&root), Err(Error::NoCache { .. })));
+    }
+
+    #[test]
+    fn a_cache_of_a_newer_program_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.prepare().unwrap();
+        Store::open_existing(folder.path()).unwrap();
+        for found in ["2", "new"] {
+            files::write(&folder.path().join("VERSION"), found.as_bytes()).unwrap();
+            let error = Store::open(folder.path()).unwrap_err();
+            let told = format!("has format {found}; this program knows formats up to 1");
+            assert!(error.to_string().ends_with(&told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_no_cache_is_never_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mine = folder.path().join(format!("scratch/{}/mine", Digest::of_bytes(b"")));
+        files::write(&mine, b"precious").unwrap();
+        Store::open(folder.path()).unwrap().prepare().unwrap();
+        assert!(mine.exists());
+    }
+
+    #[test]
+    fn an_artifact_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let error = store.tree(Digest::of_bytes(b"")).unwrap_err();
+        assert_eq!(error.to_string(), "the cache has no artifact `af1349b9f5f9`");
+    }
+}

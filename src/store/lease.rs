@@ -202,3 +202,188 @@ fn still_names(path: &PathBuf, file: &File) -> bool {
     };
     (named.dev(), named.ino()) == (opened.dev(), opened.ino())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::Facts;
+    use super::Found;
+    use super::Lease;
+    use super::Made;
+    use crate::digest::Digest;
+    use crate::files;
+    use crate::store::Record;
+    use crate::store::Store;
+
+    const KEY: &str = "toy";
+
+    fn key() -> Digest {
+        Digest::of_value(&KEY)
+    }
+
+    fn facts(recipe: Option<Digest>) -> Facts {
+        Facts {
+            key: json!(KEY),
+            recipe,
+            seconds: 1.5,
+            device: None,
+            machine: None,
+            finished: 1_700_000_000,
+            log: None,
+        }
+    }
+
+    fn miss(store: &Store) -> Lease<'_> {
+        match store.lookup(key()).unwrap() {
+            Found::Miss(lease) => lease,
+            Found::Hit(record) => panic!("{record:?}"),
+        }
+    }
+
+    /// Writes two files, one of them with the given text, as what the port `value` gives.
+    fn make(lease: &Lease<'_>, text: &str) -> BTreeMap<String, Made> {
+        let folder = lease.scratch().join("value");
+        files::write_scratch(&folder.join("a.txt"), text.as_bytes()).unwrap();
+        files::write_scratch(&folder.join("deep/b.txt"), b"always the same").unwrap();
+        BTreeMap::from([("value".to_owned(), Made { folder, summary: json!({"n": 2}) })])
+    }
+
+    fn publish(store: &Store, recipe: Option<Digest>) -> Record {
+        let lease = miss(store);
+        let made = make(&lease, "text");
+        lease.publish(&made, facts(recipe)).unwrap()
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        files::walk(folder).unwrap().into_iter().map(|found| found.name).collect()
+    }
+
+    #[test]
+    fn what_was_published_is_found_by_key_and_by_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let recipe = Digest::of_bytes(b"recipe");
+        assert_eq!(store.by_recipe(recipe), None);
+        let record = publish(&store, Some(recipe));
+        assert_eq!(store.find(key()).as_ref(), Some(&record));
+        assert_eq!(store.by_recipe(recipe).as_ref(), Some(&record));
+        let tree = store.tree(record.outputs["value"].digest).unwrap();
+        assert_eq!(tree, store.files(&record.outputs["value"]));
+        assert_eq!(files::read(&tree["deep/b.txt"]).unwrap(), b"always the same");
+        assert_eq!(record.outputs["value"].bytes, 19);
+    }
+
+    #[test]
+    fn nothing_but_the_result_stays_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        files::write(&store.checkpoints(key()).join("epoch-1"), b"state").unwrap();
+        publish(&store, None);
+        let mut names = names(folder.path());
+        names.retain(|name| !name.starts_with("objects/"));
+        assert_eq!(
+            names,
+            ["CACHEDIR.TAG".into(), "VERSION".into(), format!("records/{}.json", key())]
+        );
+    }
+
+    #[test]
+    fn a_dropped_lease_publishes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lease = miss(&store);
+        make(&lease, "text");
+        drop(lease);
+        assert_eq!(names(folder.path()), ["CACHEDIR.TAG", "VERSION"]);
+    }
+
+    #[test]
+    fn a_failed_publication_leaves_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lease = miss(&store);
+        let mut made = make(&lease, "text");
+        let gone = Made { folder: lease.scratch().join("gone"), summary: json!({}) };
+        made.insert("zzz".to_owned(), gone);
+        let error = lease.publish(&made, facts(None)).unwrap_err().to_string();
+        assert!(error.contains("gone"), "{error}");
+        assert_eq!(store.find(key()), None);
+        assert!(store.verify().unwrap().is_sound());
+        publish(&store, None);
+    }
+
+    #[test]
+    fn a_key_is_leased_to_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (Store::open(folder.path()).unwrap(), Store::open(folder.path()).unwrap());
+        let lease = miss(&one);
+        assert!(two.try_lookup(key()).unwrap().is_none());
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| matches!(two.lookup(key()).unwrap(), Found::Hit(_)));
+            let made = make(&lease, "text");
+            lease.publish(&made, facts(None)).unwrap();
+            assert!(waits.join().unwrap(), "whoever waited finds what was published");
+        });
+    }
+
+    #[test]
+    fn a_record_that_lost_a_file_is_a_miss_and_can_be_published_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let record = publish(&store, None);
+        let lost = &store.files(&record.outputs["value"])["a.txt"];
+        files::remove_file(lost).unwrap();
+        assert_eq!(store.find(key()), None);
+        assert_eq!(publish(&store, None).outputs, record.outputs);
+        files::remove_file(lost).unwrap();
+        files::write(lost, b"longer than before").unwrap();
+        assert_eq!(store.find(key()), None);
+        publish(&store, None);
+        assert_eq!(files::read(lost).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        publish(&store, None);
+        let path = folder.path().join(format!("records/{}.json", key()));
+        let text = String::from_utf8(files::read(&path).unwrap()).unwrap();
+        files::write(&path, &text.as_bytes()[..text.len() / 2]).unwrap();
+        assert_eq!(store.find(key()), None);
+        files::write(&path, text.replace("\"format\": 1", "\"format\": 2").as_bytes()).unwrap();
+        assert_eq!(store.find(key()), None);
+        files::write(&path, text.as_bytes()).unwrap();
+        assert!(store.find(key()).is_some());
+    }
+
+    #[test]
+    fn what_a_crash_left_is_swept_and_what_is_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lease = miss(&store);
+        make(&lease, "text");
+        let dead = Digest::of_bytes(b"dead");
+        let left = folder.path().join(format!("scratch/{dead}/value/half"));
+        files::write(&left, b"half").unwrap();
+        Store::open(folder.path()).unwrap().prepare().unwrap();
+        assert!(!left.exists());
+        assert!(lease.scratch().join("value/a.txt").exists());
+        assert!(!folder.path().join(format!("locks/{dead}.lock")).exists());
+    }
+
+    #[test]
+    fn stored_files_are_read_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        publish(&store, None);
+        for found in files::walk(&folder.path().join("objects")).unwrap() {
+            let rights = std::fs::metadata(&found.path).unwrap().permissions();
+            assert!(rights.readonly(), "{}", found.name);
+        }
+    }
+}

@@ -99,3 +99,64 @@ impl Store {
         Ok(named)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use crate::digest::Digest;
+    use crate::files;
+    use crate::store::Facts;
+    use crate::store::Found;
+    use crate::store::Made;
+    use crate::store::Record;
+    use crate::store::Store;
+
+    /// Publishes one artifact with the files `a` and `b`.
+    fn publish(store: &Store) -> Record {
+        let key = json!({"kind": "toy"});
+        let Found::Miss(lease) = store.lookup(Digest::of_value(&key)).unwrap() else {
+            panic!("the cache is not empty");
+        };
+        let folder = lease.scratch().join("value");
+        files::write_scratch(&folder.join("a"), b"one").unwrap();
+        files::write_scratch(&folder.join("b"), b"two").unwrap();
+        let made = Made { folder, summary: json!({}) };
+        let (recipe, device, machine, log) = (None, None, None, None);
+        let facts = Facts { key, recipe, seconds: 0.0, device, machine, finished: 0, log };
+        lease.publish(&BTreeMap::from([("value".to_owned(), made)]), facts).unwrap()
+    }
+
+    #[test]
+    fn damage_loss_and_leftovers_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let record = publish(&store);
+        let sound = store.verify().unwrap();
+        assert!(sound.is_sound() && sound.orphaned.is_empty());
+        assert_eq!((sound.objects, store.statistics().unwrap().objects), (3, 3));
+        assert_eq!(store.statistics().unwrap().kinds["toy"].bytes, 6);
+
+        let paths = store.files(&record.outputs["value"]);
+        files::write(&paths["a"], b"One").unwrap();
+        files::remove_file(&paths["b"]).unwrap();
+        let stray = store.layout.object(Digest::of_bytes(b"stray"));
+        files::write(&stray, b"stray").unwrap();
+        let verdict = store.verify().unwrap();
+        assert_eq!(verdict.damaged.len(), 1);
+        assert_eq!(verdict.missing.len(), 1);
+        assert_eq!(
+            (verdict.missing[0].port.as_str(), verdict.missing[0].path.as_str()),
+            ("value", "b")
+        );
+        assert_eq!(verdict.orphaned.len(), 1);
+        assert!(!verdict.is_sound());
+
+        store.remove_damaged(&verdict).unwrap();
+        assert!(!paths["a"].exists());
+        publish(&store);
+        assert!(store.verify().unwrap().is_sound());
+    }
+}
