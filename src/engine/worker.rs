@@ -57,8 +57,8 @@ pub fn serve(
         });
         for job in jobs {
             let reply = answer(kinds, &job, &cancel, &say);
+            unanswered.fetch_sub(1, Ordering::SeqCst); // first: the engine may leave on this reply
             say(reply);
-            unanswered.fetch_sub(1, Ordering::SeqCst);
         }
     });
 }
