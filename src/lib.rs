@@ -8,6 +8,7 @@ pub mod files;
 pub mod seed;
 
 pub mod imaging;
+pub mod manifest;
 pub mod measure;
 pub mod store;
 

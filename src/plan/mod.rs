@@ -2,10 +2,33 @@
 //!
 //! Knows manifests and the contract of kinds; the list of kinds is handed in. Runs nothing.
 
+mod axes;
+mod build;
+mod cells;
+mod change;
+mod data;
+mod graph;
+mod interpolate;
 mod key;
+mod link;
+mod proof;
+mod select;
+mod settle;
 mod task;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod toys;
 
+pub use build::build;
+pub use change::Change;
+pub use change::changes;
+pub use data::DataFolders;
+pub use graph::to_dot;
+pub use graph::to_mermaid;
 pub use key::TaskKey;
+pub use select::SelectError;
+pub use select::Selection;
 pub use task::Axis;
 pub use task::AxisValue;
 pub use task::InputRef;

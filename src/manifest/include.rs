@@ -1,0 +1,160 @@
+//! Loading: a manifest with all that it extends, and with what the command line sets.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::files;
+use crate::manifest::Content;
+use crate::manifest::Document;
+use crate::manifest::Node;
+use crate::manifest::Problem;
+use crate::manifest::Problems;
+use crate::manifest::Report;
+use crate::manifest::Sources;
+use crate::manifest::Span;
+use crate::manifest::fields::wrong;
+use crate::manifest::merge::merge;
+use crate::manifest::overrides;
+use crate::manifest::parse::parse;
+
+/// Longest chain of files that extend one another.
+const LONGEST_CHAIN: usize = 32;
+
+/// A manifest that was read, with the texts that it came from.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// As it was named.
+    pub path: PathBuf,
+    /// What it says.
+    pub document: Document,
+    /// The texts that spans point into.
+    pub sources: Sources,
+}
+
+impl Manifest {
+    /// Returns problems together with the texts they point into.
+    pub fn report(&self, problems: Problems) -> Report {
+        let manifest = self.path.display().to_string();
+        Report { manifest, problems, sources: self.sources.clone() }
+    }
+}
+
+/// Reads a manifest, lays it over what it extends, and lays `--set` arguments over the result.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Manifest, Report> {
+    let mut loader = Loader { sources: Sources::default(), chain: Vec::new() };
+    let document = loader
+        .file(path, None)
+        .and_then(|root| overrides::apply(root, overrides, &mut loader.sources))
+        .and_then(|root| Document::read(&root, overrides));
+    let sources = loader.sources;
+    match document {
+        Ok(document) => Ok(Manifest { path: path.to_owned(), document, sources }),
+        Err(problems) => Err(Report { manifest: path.display().to_string(), problems, sources }),
+    }
+}
+
+struct Loader {
+    sources: Sources,
+    /// Files that are being read: each extends the next.
+    chain: Vec<PathBuf>,
+}
+
+impl Loader {
+    /// Reads a file and all that it extends. `named_at` is where another file names it.
+    fn file(&mut self, path: &Path, named_at: Option<Span>) -> Result<Node, Problems> {
+        let text = files::read(path).map_err(|error| unreadable(&error, named_at))?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let message = format!("`{}` is no text: byte {at} is not UTF-8", path.display());
+            blame(message, named_at)
+        })?;
+        let file = self.sources.add(path.display().to_string(), text.as_str());
+        let root = parse(file, &text)?;
+        if !matches!(root.content, Content::Map(_)) {
+            let mut problems = Problems::default();
+            wrong(&root, "the manifest", "a map", &mut problems);
+            return Err(problems);
+        }
+        // The same file may be named in several ways.
+        self.chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        let extended = self.extend(path, root);
+        self.chain.pop();
+        extended
+    }
+
+    fn extend(&mut self, path: &Path, mut root: Node) -> Result<Node, Problems> {
+        let named = root.get("extends").cloned();
+        if let Content::Map(entries) = &mut root.content {
+            entries.retain(|entry| entry.key.value != "extends");
+        }
+        let Some(named) = named.filter(|named| !named.is_null()) else { return Ok(root) };
+        let names = match &named.content {
+            Content::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(&named),
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut base: Option<Node> = None;
+        let mut problems = Problems::default();
+        for name in names {
+            let Some(text) = name.text() else {
+                wrong(name, "an entry of `extends`", "the path of a manifest", &mut problems);
+                continue;
+            };
+            match self.extended(&tidy(&folder.join(text)), name.span) {
+                Ok(node) => base = Some(base.map_or(node.clone(), |base| merge(base, node))),
+                Err(found) => problems.extend(found),
+            }
+        }
+        let merged = base.map_or(root.clone(), |base| merge(base, root));
+        problems.or(merged)
+    }
+
+    fn extended(&mut self, path: &Path, named_at: Span) -> Result<Node, Problems> {
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(at) = self.chain.iter().position(|known| *known == canonical) {
+            let name = |path: &PathBuf| {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            };
+            let mut names: Vec<String> = self.chain[at..].iter().map(name).collect();
+            names.push(name(&canonical));
+            let message =
+                format!("manifests extend one another in a circle: {}", names.join(" -> "));
+            return Err(Problem::at(named_at, message).into());
+        }
+        if self.chain.len() >= LONGEST_CHAIN {
+            let message = format!("more than {LONGEST_CHAIN} manifests extend one another");
+            return Err(Problem::at(named_at, message).into());
+        }
+        self.file(path, Some(named_at))
+    }
+}
+
+fn unreadable(error: &files::Error, named_at: Option<Span>) -> Problems {
+    blame(error.to_string(), named_at)
+}
+
+fn blame(message: String, named_at: Option<Span>) -> Problems {
+    match named_at {
+        Some(span) => {
+            Problem::at(span, message).help("paths are relative to the file that names them")
+        }
+        None => Problem::nowhere(message),
+    }
+    .into()
+}
+
+/// Returns a path without `folder/..`, for people to read.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidied = PathBuf::new();
+    for part in path.components() {
+        let last = tidied.components().next_back();
+        match (part, last) {
+            (std::path::Component::ParentDir, Some(std::path::Component::Normal(_))) => {
+                tidied.pop();
+            }
+            (std::path::Component::CurDir, _) => {}
+            _ => tidied.push(part),
+        }
+    }
+    tidied
+}

@@ -1,0 +1,274 @@
+//! Parsing: from YAML text to a node, within bounds on depth, size and aliases.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde_json::Number;
+use serde_yaml::Location;
+use serde_yaml::Options;
+use serde_yaml::Spanned;
+
+use crate::manifest::Content;
+use crate::manifest::Entry;
+use crate::manifest::FileId;
+use crate::manifest::Located;
+use crate::manifest::Node;
+use crate::manifest::Problem;
+use crate::manifest::Span;
+
+/// Deepest nesting of a manifest.
+const DEPTH: usize = 64;
+/// Most values in a manifest, repeated ones counted each time.
+const NODES: usize = 200_000;
+/// Most uses of anchors.
+const ALIASES: usize = 1_000;
+
+/// Parses a text. An empty text is an empty map.
+pub(super) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
+    let parsed: Result<Spanned<Raw>, _> = serde_yaml::from_str_with_options(text, options());
+    match parsed {
+        Ok(raw) => {
+            let node = Converter { file, size: text.len() }.node(raw);
+            let whole = Span { file, offset: 0, length: 0 };
+            Ok(if node.is_null() {
+                Node { content: Content::Map(Vec::new()), span: whole }
+            } else {
+                node
+            })
+        }
+        Err(error) => Err(problem(file, text, &error)),
+    }
+}
+
+fn options() -> Options {
+    serde_yaml::options! {
+        budget: serde_yaml::budget! {
+            max_depth: DEPTH,
+            flow_nesting_limit: DEPTH,
+            max_nodes: NODES,
+            max_aliases: ALIASES,
+            max_documents: 1,
+        },
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+fn problem(file: FileId, text: &str, error: &serde_yaml::Error) -> Problem {
+    let words = error.without_snippet().to_string();
+    let first = words.lines().next().unwrap_or_default();
+    let message = first.split(" at line ").next().unwrap_or(first);
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let message = message.split(", set ").next().unwrap_or(message);
+    let message = match message {
+        breach if breach.contains("Documents") => "a second document starts here",
+        breach if breach.starts_with("budget breached") => {
+            "it is too large, too deep or repeats too much"
+        }
+        other => other,
+    };
+    let span = error.location().map_or(Span { file, offset: text.len(), length: 0 }, |location| {
+        Converter { file, size: text.len() }.span(location)
+    });
+    Problem::at(span, format!("no valid YAML: {message}"))
+}
+
+/// A value as the parser gives it.
+enum Raw {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<String>, Spanned<Self>)>),
+}
+
+struct Converter {
+    file: FileId,
+    size: usize,
+}
+
+impl Converter {
+    fn node(&self, raw: Spanned<Raw>) -> Node {
+        let content = match raw.value {
+            Raw::Null => Content::Null,
+            Raw::Bool(answer) => Content::Bool(answer),
+            Raw::Number(number) => Content::Number(number),
+            Raw::Text(text) => Content::Text(text),
+            Raw::List(items) => {
+                Content::List(items.into_iter().map(|item| self.node(item)).collect())
+            }
+            Raw::Map(entries) => Content::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| Entry {
+                        key: Located::new(key.value, self.span(key.referenced)),
+                        value: self.node(value),
+                    })
+                    .collect(),
+            ),
+        };
+        Node { content, span: self.span(raw.referenced) }
+    }
+
+    fn span(&self, location: Location) -> Span {
+        let bytes = |number: Option<u64>| number.map_or(0, |number| number as usize);
+        let offset = bytes(location.span().byte_offset()).min(self.size);
+        let length = bytes(location.span().byte_len()).min(self.size - offset);
+        Span { file: self.file, offset, length }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, a truth value, a list or a map")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, answer: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(answer))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Raw, E> {
+        Ok(Raw::Number(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Raw, E> {
+        Ok(Raw::Number(number.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Raw, E> {
+        Number::from_f64(number)
+            .map(Raw::Number)
+            .ok_or_else(|| E::custom(format!("`{number}` is no finite number")))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
+        while let Some((key, value)) = access.next_entry::<Spanned<String>, Spanned<Raw>>()? {
+            if entries.iter().any(|(known, _)| known.value == key.value) {
+                return Err(A::Error::custom(format!("the key `{}` is written twice", key.value)));
+            }
+            entries.push((key, value));
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::parse;
+    use crate::manifest::FileId;
+    use crate::manifest::Node;
+    use crate::manifest::Sources;
+    use serde_json::json;
+
+    fn read(text: &str) -> Node {
+        parse(FileId(0), text).unwrap()
+    }
+
+    fn fault(text: &str) -> String {
+        let mut sources = Sources::default();
+        let file = sources.add("a", text);
+        let problem = parse(file, text).unwrap_err();
+        let (line, column) = sources.place(problem.span.unwrap());
+        format!("{line}:{column}: {}", problem.message)
+    }
+
+    #[test]
+    fn every_value_knows_where_it_was_written() {
+        let text = "a: [1, {é: two}]\nb: \"x y\"\n1: null\n";
+        let node = read(text);
+        let written = |path: &[&str], key: bool| {
+            let path: Vec<String> = path.iter().map(|&name| name.to_owned()).collect();
+            let span = node.span_at(&path, key);
+            &text[span.offset..span.offset + span.length]
+        };
+        assert_eq!(written(&["a", "0"], false), "1");
+        assert_eq!(written(&["a", "1", "é"], false), "two");
+        assert_eq!(written(&["a", "1", "é"], true), "é");
+        assert_eq!(written(&["b"], false), "\"x y\"");
+        assert_eq!(node.to_json(), json!({"a": [1, {"é": "two"}], "b": "x y", "1": null}));
+    }
+
+    #[test]
+    fn only_true_and_false_are_truth_values() {
+        let node = read("[yes, no, on, off, none, true, 1.0e-4, 1, -1, 18446744073709551615]");
+        let expected = json!([
+            "yes",
+            "no",
+            "on",
+            "off",
+            "none",
+            true,
+            1.0e-4,
+            1,
+            -1,
+            18_446_744_073_709_551_615_u64
+        ]);
+        assert_eq!(node.to_json(), expected);
+    }
+
+    #[test]
+    fn faults_of_the_text_have_places() {
+        insta::assert_snapshot!(fault("a: [1, 2\nb: 3\n"), @"1:1: no valid YAML: illegal placement of ':' indicator");
+        insta::assert_snapshot!(fault("a: 1\nb: 2\na: 3\n"), @"3:1: no valid YAML: duplicate mapping key: a");
+        insta::assert_snapshot!(fault("a: .nan\n"), @"1:4: no valid YAML: non-finite float `.nan` rejected by the configured policy");
+        insta::assert_snapshot!(fault("a: 'x\n"), @"1:1: no valid YAML: unclosed quote");
+        insta::assert_snapshot!(fault("a: *b\n"), @"1:1: no valid YAML: alias references unknown anchor");
+        insta::assert_snapshot!(fault("a: 1\n---\nb: 1\n"), @"2:1: no valid YAML: a second document starts here");
+    }
+
+    #[test]
+    fn bombs_do_not_go_off() {
+        let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+        assert!(parse(FileId(0), &deep).is_err());
+        let mut laughs = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for (name, last) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip("abcdefgh".chars())
+        {
+            let many = vec![format!("*{last}"); 9].join(", ");
+            writeln!(laughs, "{name}: &{name} [{many}]").unwrap();
+        }
+        assert!(parse(FileId(0), &laughs).is_err());
+    }
+}

@@ -1,0 +1,286 @@
+//! Cells made tasks: one stage in one cell, with inputs, seed, sources, counts, partitions and key.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::artifact::Partition;
+use crate::digest::Digest;
+use crate::manifest::Document;
+use crate::manifest::Problem;
+use crate::manifest::Problems;
+use crate::plan::InputRef;
+use crate::plan::Task;
+use crate::plan::TaskId;
+use crate::plan::axes::Axes;
+use crate::plan::axes::Cell;
+use crate::plan::build::Index;
+use crate::plan::link::Link;
+use crate::plan::link::Linked;
+use crate::plan::link::LinkedFeed;
+use crate::plan::link::LinkedInput;
+use crate::plan::proof;
+use crate::plan::proof::Violation;
+use crate::plan::settle::Settled;
+use crate::seed::Seed;
+use crate::stage::Counts;
+use crate::stage::Forecast;
+
+/// The axis that sets seeds.
+const SEED_AXIS: &str = "seed";
+
+/// The tasks made so far.
+pub(super) struct Tasks<'a> {
+    seed: Seed,
+    axes: &'a Axes,
+    spans: &'a [BTreeSet<usize>],
+    made: Vec<Task>,
+    index: Index,
+    forecasts: BTreeMap<Digest, BTreeMap<String, Counts>>,
+}
+
+impl<'a> Tasks<'a> {
+    /// Starts without tasks; `spans` holds the axes that each stage spans.
+    pub(super) fn new(document: &Document, axes: &'a Axes, spans: &'a [BTreeSet<usize>]) -> Self {
+        Self {
+            seed: Seed(document.seed),
+            axes,
+            spans,
+            made: Vec::new(),
+            index: vec![BTreeMap::new(); spans.len()],
+            forecasts: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the tasks, producers first.
+    pub(super) fn finish(self) -> Vec<Task> {
+        self.made
+    }
+
+    /// Adds the task of a stage in a cell, unless something that enters it is missing.
+    pub(super) fn add(
+        &mut self,
+        at: usize,
+        stage: &Linked<'_>,
+        cell: Cell,
+        settled: &Settled,
+        problems: &mut Problems,
+    ) {
+        let Some(inputs) = self.inputs(stage, &cell, problems) else { return };
+        let id = TaskId(self.made.len());
+        let mut task = Task {
+            id,
+            stage: stage.spec.name.value.clone(),
+            cell: self.axes.names(&cell),
+            kind: stage.kind,
+            params: settled.params.clone(),
+            inputs,
+            seed: if settled.draws { self.seed_of(&cell).0 } else { 0 },
+            resources: settled.resources.clone(),
+            retries: stage.spec.retries,
+            sources: settled.sources.clone(),
+            counts: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            leaks: Vec::new(),
+            recipe: None,
+        };
+        task.recipe = self.recipe(&task);
+        task.counts = self.counts(stage, &task, problems);
+        task.partitions = proof::partitions(&task, &self.made);
+        task.leaks = self.leaks(stage, &task, &cell, problems);
+        self.made.push(task);
+        self.index[at].insert(cell, id);
+    }
+
+    fn inputs(
+        &self,
+        stage: &Linked<'_>,
+        cell: &Cell,
+        problems: &mut Problems,
+    ) -> Option<BTreeMap<String, Vec<InputRef>>> {
+        let mut inputs = BTreeMap::new();
+        let mut complete = true;
+        for input in &stage.inputs {
+            let mut refs = Vec::new();
+            for link in self.links(stage, input, cell, problems) {
+                if let Some(task) = self.index[link.stage].get(&self.project(link, cell)) {
+                    refs.push(InputRef { task: *task, port: link.port.name });
+                } else {
+                    complete = false;
+                    self.report_absent(stage, link, cell, problems);
+                }
+            }
+            if !refs.is_empty() {
+                inputs.insert(input.port.name.to_owned(), refs);
+            }
+        }
+        complete.then_some(inputs)
+    }
+
+    fn links<'l>(
+        &self,
+        stage: &Linked<'_>,
+        input: &'l LinkedInput,
+        cell: &Cell,
+        problems: &mut Problems,
+    ) -> &'l [Link] {
+        match &input.feed {
+            LinkedFeed::Same(links) => links,
+            LinkedFeed::By { axis, branches } => {
+                let value = cell[axis];
+                if let Some(links) = &branches[value] {
+                    return links;
+                }
+                let axis = &self.axes.all[*axis];
+                let value = &axis.values[value].name;
+                let message = format!(
+                    "input `{}` of stage `{}` does not say what enters for `{value}` of axis `{}`",
+                    input.port.name, stage.spec.name.value, axis.name
+                );
+                let help = format!("add `{value}: [STAGE, ...]`");
+                problems.push(Problem::at(input.span, message).help(help));
+                &[]
+            }
+        }
+    }
+
+    fn project(&self, link: &Link, cell: &Cell) -> Cell {
+        self.spans[link.stage]
+            .iter()
+            .filter_map(|axis| {
+                let value = link.slice.get(axis).or_else(|| cell.get(axis))?;
+                Some((*axis, *value))
+            })
+            .collect()
+    }
+
+    /// Says that a slice holds a cell that `exclude` leaves out. Where the producer has no task at
+    /// all, its own problems have been said.
+    fn report_absent(&self, stage: &Linked<'_>, link: &Link, cell: &Cell, problems: &mut Problems) {
+        if self.index[link.stage].is_empty() {
+            return;
+        }
+        let names = self.axes.names(&self.project(link, cell));
+        let names: Vec<String> =
+            names.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+        let message = format!(
+            "stage `{}` needs a cell that `exclude` leaves out: [{}]",
+            stage.spec.name.value,
+            names.join(",")
+        );
+        problems.push(Problem::at(link.span, message));
+    }
+
+    fn seed_of(&self, cell: &Cell) -> Seed {
+        let axis = self.axes.find(SEED_AXIS);
+        match axis.and_then(|axis| Some(&self.axes.all[axis].values[*cell.get(&axis)?])) {
+            Some(value) => self.seed.named("axis seed").named(&value.name),
+            None => self.seed,
+        }
+    }
+
+    fn recipe(&self, task: &Task) -> Option<Digest> {
+        let recipe = |input: &InputRef| {
+            let producer = self.made[input.task.0].recipe?;
+            Some(Digest::of_value(&(producer, input.port)))
+        };
+        let inputs: Option<BTreeMap<String, Vec<Digest>>> = task
+            .inputs
+            .iter()
+            .map(|(port, refs)| {
+                Some((port.clone(), refs.iter().map(recipe).collect::<Option<_>>()?))
+            })
+            .collect();
+        Some(task.key(inputs?)?.digest())
+    }
+
+    fn counts(
+        &mut self,
+        stage: &Linked<'_>,
+        task: &Task,
+        problems: &mut Problems,
+    ) -> BTreeMap<String, Counts> {
+        if let Some(known) = task.recipe.and_then(|recipe| self.forecasts.get(&recipe)) {
+            return known.clone();
+        }
+        let sources = task
+            .sources
+            .iter()
+            .filter_map(|(name, source)| Some((name.clone(), source.path.clone()?)))
+            .collect();
+        let joined = |refs: &Vec<InputRef>| {
+            refs.iter().try_fold(Counts::default(), |sum, input| {
+                Some(sum.plus(self.made[input.task.0].counts.get(input.port)?))
+            })
+        };
+        let inputs = task
+            .inputs
+            .iter()
+            .filter_map(|(port, refs)| Some((port.clone(), joined(refs)?)))
+            .collect();
+        let counts = match (task.kind.forecast)(&task.params, &Forecast { sources, inputs }) {
+            Ok(counts) => {
+                counts.into_iter().map(|(port, counts)| (port.to_owned(), counts)).collect()
+            }
+            Err(why) => {
+                let message = format!("stage `{}` cannot run: {why}", task.stage);
+                problems.push(Problem::at(stage.spec.name.span, message));
+                BTreeMap::new()
+            }
+        };
+        if let Some(recipe) = task.recipe {
+            self.forecasts.insert(recipe, counts.clone());
+        }
+        counts
+    }
+
+    fn leaks(
+        &self,
+        stage: &Linked<'_>,
+        task: &Task,
+        cell: &Cell,
+        problems: &mut Problems,
+    ) -> Vec<String> {
+        let mut leaks = Vec::new();
+        for (_, input) in task.all_inputs() {
+            for reason in &self.made[input.task.0].leaks {
+                if !leaks.contains(reason) {
+                    leaks.push(reason.clone());
+                }
+            }
+        }
+        for violation in proof::violations(task, &self.made) {
+            match &stage.spec.allow_leakage {
+                Some(reason) if leaks.contains(&reason.value) => {}
+                Some(reason) => leaks.push(reason.value.clone()),
+                None => problems.push(self.leak(stage, cell, &violation)),
+            }
+        }
+        leaks
+    }
+
+    fn leak(&self, stage: &Linked<'_>, cell: &Cell, violation: &Violation) -> Problem {
+        let name = &stage.spec.name.value;
+        let input = stage.inputs.iter().find(|input| input.port.name == violation.port);
+        let links = input.map(|input| self.links(stage, input, cell, &mut Problems::default()));
+        let link = links.and_then(|links| links.get(violation.index));
+        let span = link.map_or(stage.spec.name.span, |link| link.span);
+        if violation.undivided {
+            let message = format!(
+                "images that were never divided reach stage `{name}`, which {} what enters `{}`: {}",
+                violation.does, violation.port, violation.path
+            );
+            return Problem::at(span, message).help("put a `split` between, and take its `train`");
+        }
+        let message = format!(
+            "{} images reach stage `{name}`, which {} what enters `{}`: {}",
+            violation.partition, violation.does, violation.port, violation.path
+        );
+        let instead = match violation.partition {
+            Partition::Validation => "take training images",
+            _ => "take training or, where a port selects, validation images",
+        };
+        Problem::at(span, message).help(format!(
+            "{instead}; a study of leakage writes `allow_leakage: \"REASON\"` on stage `{name}`"
+        ))
+    }
+}

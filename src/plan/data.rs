@@ -1,0 +1,88 @@
+//! Data folders: where files from outside are looked for, and what they contain.
+//!
+//! Names come from manifests and enter keys with the digest of their content; paths never do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use rayon::prelude::IntoParallelRefIterator;
+use rayon::prelude::ParallelIterator;
+
+use crate::digest::Digest;
+use crate::files;
+use crate::plan::Source;
+use crate::stage::SourceKind;
+use crate::stage::SourceRef;
+
+/// Folders in which files from outside are looked for, first to last.
+#[derive(Debug, Clone, Default)]
+pub struct DataFolders(pub Vec<PathBuf>);
+
+impl DataFolders {
+    /// Returns the folders that the user gives, and then the one beside the manifest.
+    pub fn new(given: impl IntoIterator<Item = PathBuf>, manifest: &Path) -> Self {
+        let beside = manifest.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let beside = beside.unwrap_or(Path::new(".")).to_owned();
+        Self(given.into_iter().chain([beside]).collect())
+    }
+
+    /// Returns the first file or folder of this name.
+    pub fn find(&self, name: &str, kind: SourceKind) -> Option<PathBuf> {
+        let fits = |path: &PathBuf| match kind {
+            SourceKind::File => path.is_file(),
+            SourceKind::Folder => path.is_dir(),
+        };
+        self.0.iter().map(|folder| folder.join(name)).find(fits)
+    }
+}
+
+/// Why a source cannot be used.
+pub(super) enum Refused {
+    /// It could not be read.
+    Unreadable(files::Error),
+    /// Its content is not what the manifest demands.
+    Changed { path: PathBuf, pin: Digest, found: Digest },
+}
+
+/// Finds sources, and hashes each only once.
+pub(super) struct Finder<'a> {
+    folders: &'a DataFolders,
+    hashed: BTreeMap<PathBuf, Digest>,
+}
+
+impl<'a> Finder<'a> {
+    /// Looks in the given folders.
+    pub(super) fn new(folders: &'a DataFolders) -> Self {
+        Self { folders, hashed: BTreeMap::new() }
+    }
+
+    /// Finds a source. One that is nowhere is no error: a plan can be made without data.
+    pub(super) fn find(&mut self, wanted: &SourceRef) -> Result<Source, Refused> {
+        let Some(path) = self.folders.find(&wanted.name, wanted.kind) else {
+            return Ok(Source { path: None, digest: wanted.pin });
+        };
+        let found = match self.hashed.get(&path) {
+            Some(digest) => *digest,
+            None => digest(&path, wanted.kind).map_err(Refused::Unreadable)?,
+        };
+        self.hashed.insert(path.clone(), found);
+        match wanted.pin {
+            Some(pin) if pin != found => Err(Refused::Changed { path, pin, found }),
+            _ => Ok(Source { path: Some(path), digest: Some(found) }),
+        }
+    }
+}
+
+/// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests.
+fn digest(path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
+    if kind == SourceKind::File {
+        return files::digest(path);
+    }
+    let found = files::walk(path)?;
+    let listed: Result<Vec<(String, u64, Digest)>, files::Error> = found
+        .par_iter()
+        .map(|file| Ok((file.name.clone(), file.size, files::digest(&file.path)?)))
+        .collect();
+    Ok(Digest::of_value(&listed?))
+}

@@ -1,0 +1,249 @@
+//! Interpolation: `${vars.x}` and `${axis.x}` in params, replaced by what they stand for.
+//!
+//! A text that is one placeholder takes the value as it is, so a number stays a number; within a
+//! longer text the value becomes text. `$${` stands for `${`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::manifest::Content;
+use crate::manifest::Located;
+use crate::manifest::Node;
+use crate::manifest::Problem;
+use crate::manifest::Problems;
+use crate::manifest::Span;
+use crate::manifest::did_you_mean;
+use crate::manifest::quoted;
+use crate::plan::axes::Axes;
+use crate::plan::axes::Cell;
+
+/// Deepest nesting of placeholders: vars may use vars.
+const DEPTH: usize = 16;
+
+/// What placeholders stand for.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// The manifest's `vars`.
+    pub(super) vars: &'a Node,
+    /// The study's axes.
+    pub(super) axes: &'a Axes,
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Name(&'a str),
+}
+
+impl Scope<'_> {
+    /// Returns the axes that a node names, through vars too, and reports what cannot be named.
+    pub(super) fn axes_in(self, node: &Node, problems: &mut Problems) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        self.collect(node, DEPTH, &mut found, problems);
+        found
+    }
+
+    fn collect(
+        self,
+        node: &Node,
+        depth: usize,
+        found: &mut BTreeSet<usize>,
+        problems: &mut Problems,
+    ) {
+        match &node.content {
+            Content::List(items) => {
+                for item in items {
+                    self.collect(item, depth, found, problems);
+                }
+            }
+            Content::Map(entries) => {
+                for entry in entries {
+                    self.collect(&entry.value, depth, found, problems);
+                }
+            }
+            Content::Text(text) => {
+                let parts = match parts(text) {
+                    Ok(parts) => parts,
+                    Err(message) => {
+                        return problems.push(
+                            Problem::at(node.span, message)
+                                .help("close it with `}`, or write `$${` for a literal `${`"),
+                        );
+                    }
+                };
+                for part in parts {
+                    let Part::Name(name) = part else { continue };
+                    if let Err(problem) = self.check(node, text, name, depth, found, problems) {
+                        problems.push(problem);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn check(
+        self,
+        node: &Node,
+        text: &str,
+        name: &str,
+        depth: usize,
+        found: &mut BTreeSet<usize>,
+        problems: &mut Problems,
+    ) -> Result<(), Problem> {
+        let span = place(node, text, name);
+        let (root, rest) = name.split_once('.').unwrap_or((name, ""));
+        match root {
+            "vars" => {
+                let var = self.var(rest, span)?;
+                if depth == 0 {
+                    return Err(Problem::at(span, format!("`${{{name}}}` refers to itself")));
+                }
+                self.collect(var, depth - 1, found, problems);
+            }
+            "axis" => {
+                let (axis, path) = rest.split_once('.').unwrap_or((rest, ""));
+                let located = Located::new(axis.to_owned(), span);
+                let Some(axis) = self.axes.axis(&located, problems) else { return Ok(()) };
+                found.insert(axis);
+                for value in 0..self.axes.all[axis].values.len() {
+                    self.field(axis, value, path, span)?;
+                }
+            }
+            _ => {
+                let message = format!("`${{{name}}}` stands for nothing");
+                let help = did_you_mean(root, ["vars", "axis"])
+                    .unwrap_or_else(|| "write `${vars.NAME}` or `${axis.NAME}`".to_owned());
+                return Err(Problem::at(span, message).help(help));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a node's value in a cell. Placeholders that [`Self::axes_in`] reported stay empty.
+    pub(super) fn fill(self, node: &Node, cell: &Cell, problems: &mut Problems) -> Value {
+        self.fill_to(node, cell, DEPTH, problems)
+    }
+
+    fn fill_to(self, node: &Node, cell: &Cell, depth: usize, problems: &mut Problems) -> Value {
+        let mut inner = |node: &Node| self.fill_to(node, cell, depth, problems);
+        match &node.content {
+            Content::List(items) => items.iter().map(inner).collect(),
+            Content::Map(entries) => {
+                entries.iter().map(|entry| (entry.key.value.clone(), inner(&entry.value))).collect()
+            }
+            Content::Text(text) if text.contains("${") => {
+                let parts = parts(text).unwrap_or_default();
+                if let [Part::Name(name)] = parts.as_slice() {
+                    return self.lookup(name, cell, depth, problems);
+                }
+                let mut filled = String::new();
+                for part in parts {
+                    match part {
+                        Part::Text(text) => filled.push_str(text),
+                        Part::Name(name) => match self.lookup(name, cell, depth, problems) {
+                            Value::String(text) => filled.push_str(&text),
+                            Value::Array(_) | Value::Object(_) => {
+                                let message = format!(
+                                    "`${{{name}}}` is no text and no number, and stands within a text"
+                                );
+                                problems.push(Problem::at(place(node, text, name), message));
+                            }
+                            other => filled.push_str(&other.to_string()),
+                        },
+                    }
+                }
+                Value::String(filled)
+            }
+            _ => node.to_json(),
+        }
+    }
+
+    fn lookup(self, name: &str, cell: &Cell, depth: usize, problems: &mut Problems) -> Value {
+        let (root, rest) = name.split_once('.').unwrap_or((name, ""));
+        let nowhere = self.vars.span;
+        match root {
+            "vars" if depth > 0 => self
+                .var(rest, nowhere)
+                .map_or(Value::Null, |var| self.fill_to(var, cell, depth - 1, problems)),
+            "axis" => {
+                let (axis, path) = rest.split_once('.').unwrap_or((rest, ""));
+                let axis = self.axes.find(axis);
+                let point = axis.and_then(|axis| Some((axis, *cell.get(&axis)?)));
+                point
+                    .and_then(|(axis, value)| self.field(axis, value, path, nowhere).ok())
+                    .unwrap_or(Value::Null)
+            }
+            _ => Value::Null,
+        }
+    }
+
+    fn var(&self, path: &str, span: Span) -> Result<&Node, Problem> {
+        let mut node = self.vars;
+        for name in path.split('.') {
+            node = node.get(name).ok_or_else(|| {
+                let known = || node.entries().iter().map(|entry| entry.key.value.as_str());
+                let help = did_you_mean(name, known())
+                    .unwrap_or_else(|| format!("known are {}", quoted(known())));
+                Problem::at(span, format!("there is no `vars.{path}`")).help(help)
+            })?;
+        }
+        Ok(node)
+    }
+
+    fn field(&self, axis: usize, value: usize, path: &str, span: Span) -> Result<Value, Problem> {
+        let axis = &self.axes.all[axis];
+        let value = &axis.values[value];
+        if path == "name" {
+            return Ok(Value::String(value.name.clone()));
+        }
+        let mut found = &value.value;
+        for name in path.split('.').filter(|name| !name.is_empty()) {
+            found = found.get(name).ok_or_else(|| {
+                let fields = found.as_object();
+                let known = || fields.into_iter().flat_map(|map| map.keys().map(String::as_str));
+                let message = format!(
+                    "the value `{}` of axis `{}` has no field `{name}`",
+                    value.name, axis.name
+                );
+                Problem::at(span, message).maybe_help(did_you_mean(name, known()))
+            })?;
+        }
+        Ok(found.clone())
+    }
+}
+
+/// Returns where a placeholder stands in a text, as exactly as quotes allow.
+fn place(node: &Node, text: &str, name: &str) -> Span {
+    let start = (name.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    match node.span.length.checked_sub(text.len()) {
+        Some(quotes @ (0 | 2)) => {
+            node.span.piece((start + quotes / 2).saturating_sub(2), name.len() + 3)
+        }
+        _ => node.span, // escapes or several lines: offsets differ
+    }
+}
+
+fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        if rest[..at].ends_with('$') {
+            parts.push(Part::Text(&rest[..at - 1]));
+            parts.push(Part::Text("${"));
+            rest = &rest[at + 2..];
+            continue;
+        }
+        let inside = &rest[at + 2..];
+        let end = inside.find('}').ok_or_else(|| format!("`{}` is not closed", &rest[at..]))?;
+        if at > 0 {
+            parts.push(Part::Text(&rest[..at]));
+        }
+        parts.push(Part::Name(&inside[..end]));
+        rest = &inside[end + 1..];
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,260 @@
+//! Linking: the names in a stage's inputs, found among stages, ports, axes and kinds.
+
+use crate::manifest::Document;
+use crate::manifest::Feed;
+use crate::manifest::InputSpec;
+use crate::manifest::Located;
+use crate::manifest::Problem;
+use crate::manifest::Problems;
+use crate::manifest::Reference;
+use crate::manifest::Span;
+use crate::manifest::StageSpec;
+use crate::manifest::did_you_mean;
+use crate::manifest::quoted;
+use crate::plan::axes::Axes;
+use crate::plan::axes::Cell;
+use crate::stage::Port;
+use crate::stage::StageKind;
+
+/// A stage whose kind was found.
+pub(super) struct Linked<'a> {
+    /// The stage as it was written.
+    pub(super) spec: &'a StageSpec,
+    /// Its kind.
+    pub(super) kind: &'static StageKind,
+    /// What enters.
+    pub(super) inputs: Vec<LinkedInput>,
+}
+
+/// An input port with what enters it.
+pub(super) struct LinkedInput {
+    /// The port.
+    pub(super) port: &'static Port,
+    /// Where the port is named.
+    pub(super) span: Span,
+    /// What enters.
+    pub(super) feed: LinkedFeed,
+}
+
+/// What enters a port.
+pub(super) enum LinkedFeed {
+    /// The same in every cell.
+    Same(Vec<Link>),
+    /// By value of an axis; nothing where the manifest has no branch for a value.
+    By { axis: usize, branches: Vec<Option<Vec<Link>>> },
+}
+
+/// An artifact, found.
+pub(super) struct Link {
+    /// The stage that makes it.
+    pub(super) stage: usize,
+    /// The port by which it leaves.
+    pub(super) port: &'static Port,
+    /// Axes held fast.
+    pub(super) slice: Cell,
+    /// Where it is named.
+    pub(super) span: Span,
+}
+
+impl Linked<'_> {
+    /// Returns every link of every input, whatever the cell.
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.inputs.iter().flat_map(|input| -> Box<dyn Iterator<Item = &Link>> {
+            match &input.feed {
+                LinkedFeed::Same(links) => Box::new(links.iter()),
+                LinkedFeed::By { branches, .. } => Box::new(branches.iter().flatten().flatten()),
+            }
+        })
+    }
+}
+
+/// Finds names for all stages.
+pub(super) struct Linker<'a> {
+    /// The manifest.
+    pub(super) document: &'a Document,
+    /// The study's axes.
+    pub(super) axes: &'a Axes,
+    /// The kind of each stage, where it was found.
+    kinds: Vec<Option<&'static StageKind>>,
+}
+
+impl<'a> Linker<'a> {
+    /// Finds the kind of every stage.
+    pub(super) fn new(
+        document: &'a Document,
+        axes: &'a Axes,
+        kinds: &'static [StageKind],
+        problems: &mut Problems,
+    ) -> Self {
+        let find = |stage: &StageSpec| {
+            let found = kinds.iter().find(|kind| kind.name == stage.kind.value);
+            if found.is_none() {
+                let names = || kinds.iter().map(|kind| kind.name);
+                let help = did_you_mean(&stage.kind.value, names())
+                    .unwrap_or_else(|| format!("kinds are {}", quoted(names())));
+                let message = format!(
+                    "stage `{}` has an unknown kind `{}`",
+                    stage.name.value, stage.kind.value
+                );
+                problems.push(Problem::at(stage.kind.span, message).help(help));
+            }
+            found
+        };
+        let found = document.stages.iter().map(find).collect();
+        Self { document, axes, kinds: found }
+    }
+
+    /// Links every stage; a stage of unknown kind gives nothing.
+    pub(super) fn link_all(&self, problems: &mut Problems) -> Vec<Option<Linked<'a>>> {
+        let stages = self.document.stages.iter().zip(&self.kinds);
+        stages
+            .map(|(spec, kind)| {
+                let kind = (*kind)?;
+                let inputs = spec
+                    .inputs
+                    .iter()
+                    .filter_map(|input| self.link_input(spec, kind, input, problems))
+                    .collect();
+                for port in kind.inputs.iter().filter(|port| !port.optional) {
+                    if !spec.inputs.iter().any(|input| input.port.value == port.name) {
+                        let message =
+                            format!("stage `{}` has no input `{}`", spec.name.value, port.name);
+                        let help = format!(
+                            "add `{}: STAGE` to its `inputs`; it takes {} ({})",
+                            port.name,
+                            article(port.artifact),
+                            port.about.trim_end_matches('.'),
+                        );
+                        problems.push(Problem::at(spec.name.span, message).help(help));
+                    }
+                }
+                Some(Linked { spec, kind, inputs })
+            })
+            .collect()
+    }
+
+    fn link_input(
+        &self,
+        spec: &StageSpec,
+        kind: &'static StageKind,
+        input: &InputSpec,
+        problems: &mut Problems,
+    ) -> Option<LinkedInput> {
+        let Some(port) = kind.input(&input.port.value) else {
+            let names = || kind.inputs.iter().map(|port| port.name);
+            let message = format!("kind `{}` has no input `{}`", kind.name, input.port.value);
+            let help = did_you_mean(&input.port.value, names())
+                .unwrap_or_else(|| format!("its inputs are {}", quoted(names())));
+            problems.push(Problem::at(input.port.span, message).help(help));
+            return None;
+        };
+        let feed = match &input.feed {
+            Feed::Same(references) => {
+                LinkedFeed::Same(self.links(spec, port, &input.port, references, problems))
+            }
+            Feed::By { axis, branches } => {
+                let axis = self.axes.axis(axis, problems)?;
+                let mut found: Vec<Option<Vec<Link>>> = Vec::new();
+                found.resize_with(self.axes.all[axis].values.len(), || None);
+                for (value, references) in branches {
+                    let links = self.links(spec, port, value, references, problems);
+                    if let Some(value) = self.axes.value(axis, value, problems) {
+                        found[value] = Some(links);
+                    }
+                }
+                LinkedFeed::By { axis, branches: found }
+            }
+        };
+        Some(LinkedInput { port, span: input.port.span, feed })
+    }
+
+    fn links(
+        &self,
+        spec: &StageSpec,
+        port: &'static Port,
+        place: &Located<String>,
+        references: &[Reference],
+        problems: &mut Problems,
+    ) -> Vec<Link> {
+        let links: Vec<Link> = references
+            .iter()
+            .filter_map(|reference| self.link(spec, port, reference, problems))
+            .collect();
+        let name = &spec.name.value;
+        if references.len() > 1 && !port.many {
+            let message = format!(
+                "input `{}` of stage `{name}` takes one artifact; {} are named",
+                port.name,
+                references.len()
+            );
+            problems.push(Problem::at(references[1].span, message));
+        }
+        if references.is_empty() && !port.optional {
+            let message = format!("nothing enters input `{}` of stage `{name}`", port.name);
+            problems.push(Problem::at(place.span, message));
+        }
+        links
+    }
+
+    fn link(
+        &self,
+        spec: &StageSpec,
+        port: &'static Port,
+        reference: &Reference,
+        problems: &mut Problems,
+    ) -> Option<Link> {
+        let stages = &self.document.stages;
+        let wanted = &reference.stage;
+        let Some(stage) = stages.iter().position(|stage| stage.name.value == wanted.value) else {
+            let names = stages.iter().map(|stage| stage.name.value.as_str());
+            let names = names.filter(|name| *name != spec.name.value);
+            let message = format!("there is no stage `{}`", wanted.value);
+            let help = did_you_mean(&wanted.value, names.clone())
+                .unwrap_or_else(|| format!("the other stages are {}", quoted(names)));
+            problems.push(Problem::at(wanted.span, message).help(help));
+            return None;
+        };
+        let slice: Option<Cell> = reference
+            .slice
+            .iter()
+            .map(|(axis, value)| self.axes.point(axis, value, problems))
+            .collect();
+        let producer = self.kinds[stage]?;
+        let from = match &reference.port {
+            None => producer.outputs.first()?,
+            Some(name) => producer.output(&name.value).or_else(|| {
+                let names = || producer.outputs.iter().map(|port| port.name);
+                let message = format!(
+                    "stage `{}` (a `{}`) has no output `{}`",
+                    wanted.value, producer.name, name.value
+                );
+                let help = did_you_mean(&name.value, names())
+                    .unwrap_or_else(|| format!("its outputs are {}", quoted(names())));
+                problems.push(Problem::at(name.span, message).help(help));
+                None
+            })?,
+        };
+        if from.artifact != port.artifact {
+            let message = format!(
+                "`{}.{}` is {}, but input `{}` of stage `{}` takes {}",
+                wanted.value,
+                from.name,
+                article(from.artifact),
+                port.name,
+                spec.name.value,
+                article(port.artifact)
+            );
+            let fitting = producer.outputs.iter().find(|other| other.artifact == port.artifact);
+            let help =
+                fitting.map(|other| format!("did you mean `{}.{}`?", wanted.value, other.name));
+            problems.push(Problem::at(reference.span, message).maybe_help(help));
+            return None;
+        }
+        Some(Link { stage, port: from, slice: slice?, span: reference.span })
+    }
+}
+
+fn article(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} `{noun}`", if vowel { "an" } else { "a" })
+}

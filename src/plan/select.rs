@@ -1,0 +1,105 @@
+//! Selection: tasks named on the command line, as `STAGE` or `STAGE[axis=value,...]`.
+
+use std::collections::BTreeSet;
+
+use crate::manifest::Reference;
+use crate::manifest::Sources;
+use crate::manifest::Span;
+use crate::manifest::did_you_mean;
+use crate::manifest::quoted;
+use crate::plan::Plan;
+use crate::plan::TaskId;
+
+/// Tasks of one stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The tasks, in order; never empty.
+    pub tasks: BTreeSet<TaskId>,
+    /// The output port, where one is named.
+    pub port: Option<&'static str>,
+}
+
+/// A text that selects no task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SelectError {
+    /// What was found and what is expected.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub help: Option<String>,
+}
+
+impl Plan {
+    /// Returns the tasks that a text such as `fit[arm=classic,seed=1]` names.
+    pub fn select(&self, text: &str) -> Result<Selection, SelectError> {
+        let file = Sources::default().add("", text);
+        let span = Span { file, offset: 0, length: text.len() };
+        let reference = Reference::parse(text, span)
+            .map_err(|problem| SelectError { message: problem.message, help: problem.help })?;
+        let stage = reference.stage.value.as_str();
+        let mut tasks: Vec<_> = self.tasks.iter().filter(|task| task.stage == stage).collect();
+        let Some(first) = tasks.first() else {
+            let names = || self.stage_names().into_iter();
+            return Err(unknown(&format!("there is no stage `{stage}`"), stage, "stages", names));
+        };
+        let kind = first.kind;
+        let spans: BTreeSet<String> = first.cell.keys().cloned().collect();
+        for (axis, value) in &reference.slice {
+            let Some(known) = self
+                .axes
+                .iter()
+                .find(|known| known.name == axis.value)
+                .filter(|_| spans.contains(&axis.value))
+            else {
+                let message = format!("stage `{stage}` does not span axis `{}`", axis.value);
+                return Err(unknown(&message, &axis.value, "its axes", || {
+                    spans.iter().map(String::as_str)
+                }));
+            };
+            let values = || known.values.iter().map(|value| value.name.as_str());
+            if !values().any(|name| name == value.value) {
+                let message = format!("axis `{}` has no value `{}`", axis.value, value.value);
+                return Err(unknown(&message, &value.value, "its values", values));
+            }
+            tasks.retain(|task| task.cell.get(&axis.value) == Some(&value.value));
+        }
+        if tasks.is_empty() {
+            let message = format!("`{text}` is a cell that the manifest leaves out");
+            return Err(SelectError { message, help: None });
+        }
+        let port = match &reference.port {
+            None => None,
+            Some(port) => {
+                Some(kind.output(&port.value).map(|port| port.name).ok_or_else(|| {
+                    let message = format!("stage `{stage}` has no output `{}`", port.value);
+                    unknown(&message, &port.value, "its outputs", || {
+                        kind.outputs.iter().map(|port| port.name)
+                    })
+                })?)
+            }
+        };
+        Ok(Selection { tasks: tasks.iter().map(|task| task.id).collect(), port })
+    }
+
+    /// Returns the names of the stages, in order of the plan.
+    pub fn stage_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for task in &self.tasks {
+            if names.last() != Some(&task.stage.as_str()) {
+                names.push(&task.stage);
+            }
+        }
+        names
+    }
+}
+
+fn unknown<'a, I: Iterator<Item = &'a str>>(
+    message: &str,
+    name: &str,
+    what: &str,
+    known: impl Fn() -> I,
+) -> SelectError {
+    let help =
+        did_you_mean(name, known()).unwrap_or_else(|| format!("{what} are {}", quoted(known())));
+    SelectError { message: message.to_owned(), help: Some(help) }
+}
