@@ -123,6 +123,16 @@ impl<T: Artifact> PortValue for Vec<T> {
     }
 }
 
+impl<A: Artifact> PortValue for Option<Vec<A>> {
+    const ARTIFACT: &'static str = A::TYPE;
+    const OPTIONAL: bool = true;
+    const MANY: bool = true;
+
+    fn open(name: &str, trees: &[Tree]) -> Result<Self, Error> {
+        if trees.is_empty() { Ok(None) } else { Vec::open(name, trees).map(Some) }
+    }
+}
+
 /// Declares the ports of a stage: a struct of inputs (each with its role) or of outputs (each with
 /// its lineage). The doc comment of a field is the port's sentence in `ablate kinds`.
 macro_rules! ports {

@@ -4,12 +4,15 @@
 
 pub mod classic_augment;
 pub mod evaluate;
+pub mod filter;
 pub mod generate;
+pub mod label;
 pub mod load;
 pub mod split;
 pub mod train_classifier;
 #[cfg(test)]
 mod trial;
+mod verdict;
 pub mod wgan_train;
 
 use crate::stage::StageKind;
@@ -21,6 +24,8 @@ pub static STAGES: &[StageKind] = &[
     StageKind::of::<classic_augment::ClassicAugment>(),
     StageKind::of::<wgan_train::WganTrain>(),
     StageKind::of::<generate::Generate>(),
+    StageKind::of::<filter::Filter>(),
+    StageKind::of::<label::Label>(),
     StageKind::of::<train_classifier::TrainClassifier>(),
     StageKind::of::<evaluate::Evaluate>(),
 ];

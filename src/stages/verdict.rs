@@ -1,0 +1,280 @@
+//! Verdicts: the class that each image gets, or why it gets none, for `label`.
+//!
+//! Knows opinions and a person's table; does not know who formed the opinions.
+
+use std::collections::BTreeMap;
+
+use crate::artifact::ImageSet;
+use crate::artifact::Table;
+use crate::measure::assignment;
+use crate::stage::StageError;
+
+/// What somebody thinks of one image.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Opinion {
+    /// The class thought most likely.
+    pub(super) class: usize,
+    /// Confidence in each class, 0 to 1.
+    pub(super) confidences: Vec<f64>,
+}
+
+/// What becomes of one image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Verdict {
+    /// The class it gets; absent where it is dropped.
+    pub(super) label: Option<usize>,
+    /// Confidence in that class, or in the most likely one where it is dropped; absent where a
+    /// person decided.
+    pub(super) confidence: Option<f64>,
+    /// Why, in a word or two.
+    pub(super) reason: &'static str,
+}
+
+/// Decides over every image: unsure ones go first, then what the quotas do not want.
+pub(super) fn decide(
+    threshold: f64,
+    quotas: Option<&[usize]>,
+    images: &ImageSet,
+    opinions: &[Opinion],
+) -> Result<Vec<Verdict>, StageError> {
+    let finite = |opinion: &Opinion| opinion.confidences.iter().all(|number| number.is_finite());
+    if let Some(index) = opinions.iter().position(|opinion| !finite(opinion)) {
+        let problem =
+            format!("the classifier's answer for `{}` is no number", images.samples[index].id);
+        return Err(StageError::data(problem)
+            .help("its training diverged: lower `learning_rate` in `train-classifier`"));
+    }
+    let confidence = |opinion: &Opinion| opinion.confidences[opinion.class];
+    let sure: Vec<usize> =
+        (0..opinions.len()).filter(|&index| confidence(&opinions[index]) >= threshold).collect();
+    let dropped = |opinion: &Opinion| Verdict {
+        label: None,
+        confidence: Some(confidence(opinion)),
+        reason: "unsure",
+    };
+    let mut verdicts: Vec<Verdict> = opinions.iter().map(dropped).collect();
+    let labels = match quotas {
+        None => sure.iter().map(|&index| Some(opinions[index].class)).collect(),
+        Some(quotas) => fill(quotas, images, opinions, &sure)?,
+    };
+    for (&index, label) in sure.iter().zip(labels) {
+        let verdict = &mut verdicts[index];
+        verdict.label = label;
+        verdict.reason = match (label, quotas) {
+            (Some(_), None) => "most likely",
+            (Some(_), Some(_)) => "quota",
+            (None, _) => "beyond quotas",
+        };
+        if let Some(class) = label {
+            verdict.confidence = Some(opinions[index].confidences[class]);
+        }
+    }
+    Ok(verdicts)
+}
+
+fn fill(
+    quotas: &[usize],
+    images: &ImageSet,
+    opinions: &[Opinion],
+    sure: &[usize],
+) -> Result<Vec<Option<usize>>, StageError> {
+    if quotas.len() != images.classes.len() {
+        let (found, classes) = (quotas.len(), &images.classes);
+        let problem =
+            format!("{found} `quotas` for {} classes: {}", classes.len(), classes.join(", "));
+        return Err(StageError::data(problem).help("give one quota for each class, in this order"));
+    }
+    let rows: Vec<Vec<f64>> =
+        sure.iter().map(|&index| opinions[index].confidences.clone()).collect();
+    assignment::assign(&rows, quotas).ok_or_else(|| {
+        let unsure = match opinions.len() - sure.len() {
+            0 => String::new(),
+            unsure => format!(", of which {unsure} are below `confidence`"),
+        };
+        let sum: usize = quotas.iter().sum();
+        let problem = format!("`quotas` ask for {sum} of {} images{unsure}", opinions.len());
+        StageError::data(problem).help("lower `quotas` or `confidence`, or hand in more images")
+    })
+}
+
+/// Reads a person's verdicts: a CSV text with the columns `id` and `label`, a class's name or
+/// number. `name` is the file, for errors.
+pub(super) fn read(name: &str, text: &[u8], images: &ImageSet) -> Result<Vec<Verdict>, StageError> {
+    let broken = |error: csv::Error| StageError::data(format!("`{name}`: {error}"));
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let header = reader.headers().map_err(broken)?.clone();
+    let column = |wanted: &str| {
+        let found = header.iter().position(|column| column == wanted);
+        found.ok_or_else(|| {
+            let found = header.iter().collect::<Vec<_>>().join(",");
+            StageError::data(format!("`{name}` has no column `{wanted}`; it has `{found}`"))
+                .help("start the file with the line `id,label`")
+        })
+    };
+    let (id_column, label_column) = (column("id")?, column("label")?);
+    let ids = images.samples.iter().enumerate();
+    let places: BTreeMap<&str, usize> =
+        ids.map(|(index, sample)| (sample.id.as_str(), index)).collect();
+    let mut verdicts =
+        vec![Verdict { label: None, confidence: None, reason: "not listed" }; images.len()];
+    for row in reader.records() {
+        let row = row.map_err(broken)?;
+        let (id, label) = (&row[id_column], &row[label_column]);
+        let Some(&index) = places.get(id) else {
+            let problem = format!("`{name}` labels `{id}`, which is not among the images");
+            let help = "label the images of this very stage's input, or remove the row";
+            return Err(StageError::data(problem).help(help));
+        };
+        let verdict = &mut verdicts[index];
+        if verdict.reason != "not listed" {
+            return Err(StageError::data(format!("`{name}` has `{id}` more than once")));
+        }
+        verdict.label = class(label, &images.classes).map_err(|problem| {
+            StageError::data(format!("`{name}`, image `{id}`: {problem}"))
+                .help("write a class's name or its number, or nothing to drop the image")
+        })?;
+        verdict.reason = if verdict.label.is_some() { "person" } else { "dropped by person" };
+    }
+    Ok(verdicts)
+}
+
+/// Returns the class that a text names, by its name first and by its number second; an empty text
+/// names none.
+fn class(text: &str, classes: &[String]) -> Result<Option<usize>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let named = classes.iter().position(|class| class == text);
+    let numbered = || text.parse().ok().filter(|&number: &usize| number < classes.len());
+    let problem = || format!("`{text}` is no class; the classes are {}", classes.join(", "));
+    named.or_else(numbered).map(Some).ok_or_else(problem)
+}
+
+/// Returns the images that got a label, with it.
+pub(super) fn labelled(images: &ImageSet, verdicts: &[Verdict]) -> ImageSet {
+    let kept = (0..images.len()).filter(|&index| verdicts[index].label.is_some());
+    let kept: Vec<usize> = kept.collect();
+    let mut labelled = images.pick(&kept);
+    for (sample, index) in labelled.samples.iter_mut().zip(kept) {
+        sample.label = verdicts[index].label;
+    }
+    labelled
+}
+
+/// Returns one row an image: `id,label,confidence,kept,reason`.
+pub(super) fn table(images: &ImageSet, verdicts: &[Verdict]) -> Table {
+    let mut table = Table::new(&["id", "label", "confidence", "kept", "reason"]);
+    for (sample, verdict) in images.samples.iter().zip(verdicts) {
+        let label = verdict.label.map(|class| images.classes[class].clone());
+        table.push(vec![
+            sample.id.clone(),
+            label.unwrap_or_default(),
+            verdict.confidence.map(|number| number.to_string()).unwrap_or_default(),
+            if verdict.label.is_some() { "yes" } else { "no" }.to_owned(),
+            verdict.reason.to_owned(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ImageSet;
+    use super::Opinion;
+    use super::StageError;
+    use super::Verdict;
+    use super::decide;
+    use super::labelled;
+    use super::read;
+    use super::table;
+    use crate::artifact::Partition;
+    use crate::artifact::Sample;
+
+    fn images(count: usize) -> ImageSet {
+        let mut images = ImageSet::empty(1, 1, vec!["healthy".into(), "ill".into()]);
+        for index in 0..count {
+            let sample = Sample {
+                id: format!("gan/{index}"),
+                label: None,
+                partition: Partition::Train,
+                group: None,
+                origin: "gan".into(),
+            };
+            images.push(sample, &[index as u8; 3]);
+        }
+        images
+    }
+
+    fn opinions(first: &[f64]) -> Vec<Opinion> {
+        let opinion = |&first: &f64| Opinion {
+            class: usize::from(first < 0.5),
+            confidences: vec![first, 1.0 - first],
+        };
+        first.iter().map(opinion).collect()
+    }
+
+    fn rows(verdicts: &[Verdict]) -> String {
+        let table = table(&images(verdicts.len()), verdicts);
+        table.rows.iter().map(|row| row.join(",")).collect::<Vec<_>>().join("\n")
+    }
+
+    fn words(error: &StageError) -> String {
+        format!("{error}; {}", error.remedy().unwrap_or_default())
+    }
+
+    #[test]
+    fn unsure_images_are_dropped() {
+        let verdicts = decide(0.75, None, &images(3), &opinions(&[0.75, 0.5, 0.0])).unwrap();
+        insta::assert_snapshot!(rows(&verdicts), @"
+        gan/0,healthy,0.75,yes,most likely
+        gan/1,,0.5,no,unsure
+        gan/2,ill,1,yes,most likely
+        ");
+        let kept = labelled(&images(3), &verdicts);
+        let facts: Vec<_> = kept.samples.iter().map(|s| (s.id.as_str(), s.label)).collect();
+        assert_eq!(facts, [("gan/0", Some(0)), ("gan/2", Some(1))]);
+        assert_eq!(kept.image(1), [2; 3]);
+    }
+
+    #[test]
+    fn quotas_are_filled_by_the_surest() {
+        let opinions = opinions(&[0.75, 1.0, 0.875, 0.5]);
+        let verdicts = decide(0.0, Some(&[2, 1]), &images(4), &opinions).unwrap();
+        insta::assert_snapshot!(rows(&verdicts), @"
+        gan/0,,0.75,no,beyond quotas
+        gan/1,healthy,1,yes,quota
+        gan/2,healthy,0.875,yes,quota
+        gan/3,ill,0.5,yes,quota
+        ");
+    }
+
+    #[test]
+    fn quotas_that_cannot_be_filled_are_said_with_a_remedy() {
+        let opinions = opinions(&[0.75, 0.5]);
+        let error = decide(0.6, Some(&[1, 1]), &images(2), &opinions).unwrap_err();
+        insta::assert_snapshot!(words(&error), @"`quotas` ask for 2 of 2 images, of which 1 are below `confidence`; lower `quotas` or `confidence`, or hand in more images");
+        let error = decide(0.0, Some(&[1, 1, 1]), &images(2), &opinions).unwrap_err();
+        insta::assert_snapshot!(words(&error), @"3 `quotas` for 2 classes: healthy, ill; give one quota for each class, in this order");
+    }
+
+    #[test]
+    fn a_person_names_classes_or_numbers_them() {
+        let text = b"note,id,label\nnice,gan/2, ill\n,gan/0,0\nblurred,gan/1,\n";
+        insta::assert_snapshot!(rows(&read("l.csv", text, &images(4)).unwrap()), @"
+        gan/0,healthy,,yes,person
+        gan/1,,,no,dropped by person
+        gan/2,ill,,yes,person
+        gan/3,,,no,not listed
+        ");
+    }
+
+    #[test]
+    fn a_person_s_slips_are_said_with_a_remedy() {
+        let slip = |text: &str| words(&read("l.csv", text.as_bytes(), &images(2)).unwrap_err());
+        insta::assert_snapshot!(slip("image,label\ngan/0,ill\n"), @"`l.csv` has no column `id`; it has `image,label`; start the file with the line `id,label`");
+        insta::assert_snapshot!(slip("id,label\ngan/7,ill\n"), @"`l.csv` labels `gan/7`, which is not among the images; label the images of this very stage's input, or remove the row");
+        insta::assert_snapshot!(slip("id,label\ngan/0,il\n"), @"`l.csv`, image `gan/0`: `il` is no class; the classes are healthy, ill; write a class's name or its number, or nothing to drop the image");
+        insta::assert_snapshot!(slip("id,label\ngan/0,ill\ngan/0,ill\n"), @"`l.csv` has `gan/0` more than once;");
+        insta::assert_snapshot!(slip("id,label\ngan/0\n"), @"`l.csv`: CSV error: record 1 (line: 2, byte: 9): found record with 1 fields, but the previous record has 2 fields;");
+    }
+}
