@@ -7,7 +7,11 @@ pub mod assignment;
 pub mod auc;
 pub mod confusion;
 pub mod distance;
+#[cfg(test)]
+mod golden;
 mod measures;
+pub mod paired;
+pub mod student;
 
 pub use measures::ClassMeasures;
 pub use measures::Measures;

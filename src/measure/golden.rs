@@ -1,0 +1,124 @@
+//! Compares every measure with scikit-learn, `SciPy` and statsmodels: numbers in
+//! `tests/golden/measures.json`, made by `tests/golden/measures.py`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::measure::Measures;
+use crate::measure::paired;
+use crate::measure::student;
+use crate::measure::student::Spread;
+
+#[derive(Deserialize)]
+struct Golden {
+    answers: Vec<Answers>,
+    quantiles: Vec<Value>,
+    spreads: Vec<Value>,
+    mcnemar: Vec<Value>,
+    holm: Value,
+}
+
+#[derive(Deserialize)]
+struct Answers {
+    labels: Vec<usize>,
+    probabilities: Vec<Vec<f64>>,
+    predicted: Vec<usize>,
+    accuracy: f64,
+    interval: (f64, f64),
+    majority: f64,
+    balanced_accuracy: f64,
+    macro_f1: f64,
+    kappa: f64,
+    confusion: Vec<Vec<usize>>,
+    precision: Vec<Option<f64>>,
+    recall: Vec<Option<f64>>,
+    f1: Vec<Option<f64>>,
+    auc: Vec<Option<f64>>,
+    macro_auc: f64,
+}
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("../../tests/golden/measures.json")).unwrap()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(number).collect()
+}
+
+#[track_caller]
+fn assert_close(found: f64, expected: f64) {
+    let apart = (found - expected).abs();
+    assert!(apart <= 1e-9 * expected.abs().max(1.0), "{found} instead of {expected}");
+}
+
+#[track_caller]
+fn assert_all_close(found: impl Iterator<Item = Option<f64>>, expected: &[Option<f64>]) {
+    let found: Vec<Option<f64>> = found.collect();
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        match (found, expected) {
+            (Some(found), Some(expected)) => assert_close(*found, *expected),
+            _ => assert_eq!(found, expected),
+        }
+    }
+}
+
+#[test]
+fn measures_of_answers_are_those_of_scikit_learn() {
+    for case in golden().answers {
+        let classes = case.confusion.len();
+        let found = Measures::of(&case.labels, &case.predicted, &case.probabilities, classes);
+        assert_eq!(found.confusion, case.confusion);
+        assert_close(found.accuracy, case.accuracy);
+        assert_close(found.accuracy_interval.0, case.interval.0);
+        assert_close(found.accuracy_interval.1, case.interval.1);
+        assert_close(found.majority, case.majority);
+        assert_close(found.balanced_accuracy.unwrap(), case.balanced_accuracy);
+        assert_close(found.macro_f1.unwrap(), case.macro_f1);
+        assert_close(found.kappa.unwrap(), case.kappa);
+        assert_close(found.auc.unwrap(), case.macro_auc);
+        assert_all_close(found.per_class.iter().map(|class| class.precision), &case.precision);
+        assert_all_close(found.per_class.iter().map(|class| class.recall), &case.recall);
+        assert_all_close(found.per_class.iter().map(|class| class.f1), &case.f1);
+        assert_all_close(found.per_class.iter().map(|class| class.auc), &case.auc);
+    }
+}
+
+#[test]
+fn quantiles_and_spreads_are_those_of_scipy() {
+    for case in golden().quantiles {
+        let t = student::quantile(number(&case["share"]), number(&case["freedom"]));
+        assert_close(t, number(&case["t"]));
+    }
+    for case in golden().spreads {
+        let found = Spread::of(&numbers(&case["numbers"])).unwrap();
+        assert_close(found.mean, number(&case["mean"]));
+        assert_close(found.deviation.unwrap(), number(&case["deviation"]));
+        let (low, high) = found.interval.unwrap();
+        assert_close(low, number(&case["interval"][0]));
+        assert_close(high, number(&case["interval"][1]));
+    }
+}
+
+#[test]
+fn paired_tests_are_those_of_statsmodels() {
+    for case in golden().mcnemar {
+        let count = |name: &str| number(&case[name]) as usize;
+        let (b, c) = (count("only_first"), count("only_second"));
+        let first: Vec<bool> = (0..b + c + 3).map(|index| index < b).collect();
+        let second: Vec<bool> = (0..b + c + 3).map(|index| (b..b + c).contains(&index)).collect();
+        let found = paired::mcnemar(&first, &second);
+        assert_eq!((found.only_first, found.only_second), (b, c));
+        assert!((found.p - number(&case["p"])).abs() <= 1e-9 * number(&case["p"]));
+    }
+    let holm = &golden().holm;
+    for (found, expected) in
+        paired::holm(&numbers(&holm["p"])).into_iter().zip(numbers(&holm["corrected"]))
+    {
+        assert_close(found, expected);
+    }
+}
