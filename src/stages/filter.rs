@@ -295,7 +295,7 @@ fn decide(
 fn too_few(keep: usize, images: usize, copies: usize) -> StageError {
     let less = match copies {
         0 => String::new(),
-        _ => format!(", of which {copies} nearly copy a real one"),
+        _ => format!("; {copies} of them nearly copy a real one"),
     };
     StageError::data(format!("`keep` asks for {keep} of {images} images{less}"))
         .help("lower `keep`, or raise `count` in the stage that generates them")
@@ -404,7 +404,7 @@ mod tests {
         let made = images("gan", &[[0; 12], [99; 12]]);
         let nearest = nearest_real(&made, &images("train", &[[0; 12]])).unwrap();
         let error = decide(&params(&json!({"keep": 2})), &made, &[0.0, 1.0], &nearest).unwrap_err();
-        insta::assert_snapshot!(format!("{error}; {}", error.remedy().unwrap()), @"`keep` asks for 2 of 2 images, of which 1 nearly copy a real one; lower `keep`, or raise `count` in the stage that generates them");
+        insta::assert_snapshot!(format!("{error}; {}", error.remedy().unwrap()), @"`keep` asks for 2 of 2 images; 1 of them nearly copy a real one; lower `keep`, or raise `count` in the stage that generates them");
         let error =
             decide(&params(&json!({"keep": 1})), &made, &[0.0, f64::NAN], &nearest).unwrap_err();
         insta::assert_snapshot!(format!("{error}; {}", error.remedy().unwrap()), @"the score of `gan/1` is no number; the network's training diverged: lower its `learning_rate`");

@@ -89,7 +89,7 @@ fn fill(
     assignment::assign(&rows, quotas).ok_or_else(|| {
         let unsure = match opinions.len() - sure.len() {
             0 => String::new(),
-            unsure => format!(", of which {unsure} are below `confidence`"),
+            unsure => format!("; below `confidence` are {unsure}"),
         };
         let sum: usize = quotas.iter().sum();
         let problem = format!("`quotas` ask for {sum} of {} images{unsure}", opinions.len());
@@ -252,7 +252,7 @@ mod tests {
     fn quotas_that_cannot_be_filled_are_said_with_a_remedy() {
         let opinions = opinions(&[0.75, 0.5]);
         let error = decide(0.6, Some(&[1, 1]), &images(2), &opinions).unwrap_err();
-        insta::assert_snapshot!(words(&error), @"`quotas` ask for 2 of 2 images, of which 1 are below `confidence`; lower `quotas` or `confidence`, or hand in more images");
+        insta::assert_snapshot!(words(&error), @"`quotas` ask for 2 of 2 images; below `confidence` are 1; lower `quotas` or `confidence`, or hand in more images");
         let error = decide(0.0, Some(&[1, 1, 1]), &images(2), &opinions).unwrap_err();
         insta::assert_snapshot!(words(&error), @"3 `quotas` for 2 classes: healthy, ill; give one quota for each class, in this order");
     }
