@@ -31,12 +31,17 @@ pub struct Array<T> {
 
 impl<R: Read + Seek> Npz<R> {
     /// Opens an archive, or says why it is none.
-    pub fn open(reader: R) -> Result<Self, String> {
-        match ZipArchive::new(reader) {
-            Ok(archive) => Ok(Self(archive)),
-            Err(ZipError::Io(error)) => Err(format!("it is truncated: {error}")),
-            Err(error) => Err(format!("no zip archive, or a truncated one: {error}")),
+    pub fn open(mut reader: R) -> Result<Self, String> {
+        let mut start = Vec::new();
+        let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
+        reader.by_ref().take(2).read_to_end(&mut start).map_err(unreadable)?;
+        if start != b"PK" {
+            return Err("no NumPy archive: it does not begin as a zip file does".to_owned());
         }
+        // The list of members is at the end: what has a start and no list was cut off.
+        ZipArchive::new(reader)
+            .map(Self)
+            .map_err(|error| format!("it is truncated or damaged: {error}"))
     }
 
     /// Returns the names of the arrays, sorted.

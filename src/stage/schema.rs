@@ -123,6 +123,14 @@ impl<'a> Check<'a> {
     }
 
     fn alternatives(&mut self, options: &'a [Value], value: &Value) {
+        let is_null = |option: &&Value| option.get("type") == Some(&Value::from("null"));
+        let (null, others): (Vec<_>, Vec<_>) = options.iter().partition(is_null);
+        if let ([_], [only]) = (null.as_slice(), others.as_slice()) {
+            if !value.is_null() {
+                self.value(only, value);
+            }
+            return;
+        }
         let mut best: Option<Vec<ParamProblem>> = None;
         for option in options {
             let mut check = Check { root: self.root, path: self.path.clone(), found: Vec::new() };
@@ -265,6 +273,8 @@ mod tests {
         mode: Mode,
         #[serde(default)]
         span: Option<[f64; 2]>,
+        #[serde(default)]
+        fallback: Option<Mode>,
     }
 
     #[derive(JsonSchema)]
@@ -306,9 +316,10 @@ mod tests {
 
     #[test]
     fn every_problem_is_said_at_once() {
-        let wrong = json!({"batchsize": 3, "rate": "fast", "passes": [{"flp": 1}, 7], "mode": "quik", "span": [1]});
+        let wrong = json!({"batchsize": 3, "rate": "fast", "passes": [{"flp": 1}, 7], "mode": "quik", "span": [1], "fallback": "qick"});
         insta::assert_snapshot!(problems(&wrong).join("\n"), @"
-        batchsize: unknown name `batchsize`; known are `batch_size`, `mode`, `passes`, `rate`, `span` (did you mean `batch_size`?)
+        batchsize: unknown name `batchsize`; known are `batch_size`, `fallback`, `mode`, `passes`, `rate`, `span` (did you mean `batch_size`?)
+        fallback: found `qick`, expected one of `careful`, `quick` (did you mean `quick`?)
         mode: found `quik`, expected one of `careful`, `quick` (did you mean `quick`?)
         passes.0.flp: unknown name `flp`; known are `flip` (did you mean `flip`?)
         passes.1: found `7`, expected a map

@@ -297,3 +297,6 @@ fn copy(
     let id = format!("{}+{}", original.id, pass.name());
     (Sample { id, origin: origin.to_owned(), ..original.clone() }, image.pixels)
 }
+
+#[cfg(test)]
+mod tests;

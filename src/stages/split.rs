@@ -136,8 +136,8 @@ impl Stage for Split {
         if let Some(shares) = params.fractions {
             let sum = shares.train + shares.validation + shares.test;
             if (sum - 1.0).abs() > 1e-6 {
-                problems
-                    .push(ParamProblem::at("fractions", format!("they sum to {sum}, not to 1")));
+                let problem = format!("they sum to {sum:.3}, not to 1");
+                problems.push(ParamProblem::at("fractions", problem));
             }
         }
         if params.counts.is_some_and(|counts| counts.train == 0) {
@@ -168,7 +168,9 @@ impl Stage for Split {
         let chosen = match params.r#use {
             Some(Use::Given) => given(&images.samples),
             None => {
-                let sizes = wanted(params, images.len()).map_err(StageError::data)?;
+                let sizes = wanted(params, images.len()).map_err(|problem| {
+                    StageError::data(problem).help("ask for fewer images, or divide by `fractions`")
+                })?;
                 draw(&images.samples, sizes, params, cx.seed)
             }
         };
@@ -319,3 +321,6 @@ fn apportion(total: usize, weights: &[f64]) -> Vec<usize> {
     }
     sizes
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,12 +151,12 @@ fn a_truncated_or_foreign_file_is_refused_in_words() {
     files::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let run = || run(json!({"npz": "set.npz"}), &[("set.npz", &path)]).unwrap_err();
     insta::assert_snapshot!(words(&run(), folder.path()), @"
-    `DATA/set.npz`: no zip archive, or a truncated one: invalid Zip archive: Could not find EOCD
+    `DATA/set.npz`: it is truncated or damaged: invalid Zip archive: Could not find EOCD
     help: fetch the file again, and compare its size or digest with the publisher's
     ");
     files::write(&path, b"hello").unwrap();
     insta::assert_snapshot!(words(&run(), folder.path()), @"
-    `DATA/set.npz`: no zip archive, or a truncated one: invalid Zip archive: Could not find EOCD
+    `DATA/set.npz`: no NumPy archive: it does not begin as a zip file does
     help: fetch the file again, and compare its size or digest with the publisher's
     ");
     files::remove_file(&path).unwrap();

@@ -1,0 +1,205 @@
+//! Tests of `split`: laws of the drawn parts, and what is refused.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use proptest::prelude::any;
+use proptest::prop_assert;
+use proptest::prop_assert_eq;
+use proptest::proptest;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::artifact::ImageSet;
+use crate::artifact::Partition;
+use crate::artifact::Sample;
+use crate::seed::Seed;
+use crate::stage::Counts;
+use crate::stage::Forecast;
+use crate::stage::StageKind;
+use crate::stages::split::Params;
+use crate::stages::split::Split;
+use crate::stages::trial::Trial;
+
+const KIND: StageKind = StageKind::of::<Split>();
+
+fn samples(labels: &[usize], group: impl Fn(usize) -> Option<String>) -> Vec<Sample> {
+    let sample = |(index, label): (usize, &usize)| Sample {
+        id: format!("whole/{index}"),
+        label: Some(*label),
+        partition: Partition::Whole,
+        group: group(index),
+        origin: "file".to_owned(),
+    };
+    labels.iter().enumerate().map(sample).collect()
+}
+
+fn set(samples: Vec<Sample>) -> ImageSet {
+    let classes = (0..5).map(|class| class.to_string()).collect();
+    let mut set = ImageSet::empty(1, 1, classes);
+    for (index, sample) in samples.into_iter().enumerate() {
+        set.push(sample, &[index as u8; 3]);
+    }
+    set
+}
+
+fn params(value: &Value) -> Params {
+    serde_json::from_value((KIND.resolve)(value).unwrap()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn parts_are_disjoint_and_complete_and_groups_stay_whole(
+        count in 3..120_usize, per_group in 1..4_usize, seed in any::<u64>(), stratify in any::<bool>(),
+    ) {
+        let labels: Vec<usize> = (0..count).map(|index| index * index % 5).collect();
+        let samples = samples(&labels, |index| (per_group > 1).then(|| (index / per_group).to_string()));
+        let fractions = json!({"train": 0.6, "validation": 0.1, "test": 0.3});
+        let params = params(&json!({"fractions": fractions, "stratify": stratify}));
+        let sizes = super::wanted(&params, count).unwrap();
+        prop_assert_eq!(sizes.iter().sum::<usize>(), count);
+        let parts = super::draw(&samples, sizes, &params, Seed(seed));
+        let mut all: Vec<usize> = parts.concat();
+        all.sort_unstable();
+        prop_assert_eq!(all, (0..count).collect::<Vec<_>>());
+        if per_group == 1 {
+            prop_assert_eq!([parts[0].len(), parts[1].len(), parts[2].len()], sizes);
+        }
+        let mut seen = BTreeSet::new();
+        for part in &parts {
+            let groups: BTreeSet<_> = part.iter().filter_map(|index| samples[*index].group.clone()).collect();
+            prop_assert!(groups.is_disjoint(&seen));
+            seen.extend(groups);
+        }
+    }
+
+    #[test]
+    fn strata_reach_every_part_in_proportion(seed in any::<u64>()) {
+        let labels: Vec<usize> = (0..200).map(|index| usize::from(index % 10 == 0)).collect();
+        let samples = samples(&labels, |_| None);
+        let params = params(&json!({"counts": {"train": 100, "validation": 40, "test": 60}}));
+        let parts = super::draw(&samples, [100, 40, 60], &params, Seed(seed));
+        let rare = |part: &Vec<usize>| part.iter().filter(|index| labels[**index] == 1).count();
+        prop_assert_eq!(parts.iter().map(rare).collect::<Vec<_>>(), [10, 4, 6]);
+    }
+}
+
+#[test]
+fn groups_that_do_not_fit_come_within_a_group_of_the_wanted_counts() {
+    let samples = samples(&[0; 60], |index| Some((index / 3).to_string()));
+    let params = params(&json!({"counts": {"train": 31, "validation": 10, "test": 10}}));
+    let parts = super::draw(&samples, [31, 10, 10], &params, Seed(5));
+    assert_eq!(parts.map(|part| part.len()), [30, 9, 9]);
+}
+
+#[test]
+fn the_seed_decides_and_nothing_else() {
+    let set = set(samples(&[0, 1, 2, 0, 1, 2, 0, 1, 2, 0], |_| None));
+    let split = |seed, threads| {
+        let params = json!({"fractions": {"train": 0.5, "validation": 0.2, "test": 0.3}});
+        let inputs = vec![("images", vec![&set])];
+        let parts = Trial { inputs, seed, threads, ..Trial::of(KIND, params) }.run().unwrap();
+        parts.into_iter().map(|(port, part)| (port, part.samples)).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(split(1, 1), split(1, 2));
+    assert!((2..6).any(|seed| split(seed, 1) != split(1, 1)));
+    assert_eq!(split(1, 1)["test"].len(), 3);
+    assert!(split(1, 1)["test"].iter().all(|sample| sample.partition == Partition::Test));
+}
+
+#[test]
+fn given_parts_are_taken_as_they_are() {
+    let mut samples = samples(&[0, 1, 0, 1], |_| None);
+    samples[1].partition = Partition::Test;
+    for index in [0, 2] {
+        samples[index].partition = Partition::Train;
+    }
+    let set = set(samples);
+    let inputs = vec![("images", vec![&set])];
+    let parts = Trial { inputs, ..Trial::of(KIND, json!({"use": "given"})) }.run().unwrap();
+    assert_eq!(parts["train"].samples.len(), 2);
+    assert_eq!(parts["test"].samples[0].id, "whole/1");
+    assert_eq!(parts["test"].image(0), [1; 3]);
+    assert!(parts["validation"].is_empty());
+    let params = (KIND.resolve)(&json!({"use": "given"})).unwrap();
+    assert!(!(KIND.draws)(&params));
+}
+
+fn forecast(value: &Value, partitions: &[(Partition, usize)]) -> String {
+    let partitions = partitions.iter().copied().collect();
+    let inputs = BTreeMap::from([("images".to_owned(), Counts { partitions })]);
+    let known = Forecast { inputs, ..Forecast::default() };
+    match (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known) {
+        Ok(counts) => {
+            let sizes = counts.iter().map(|(port, counts)| format!("{port} {}", counts.total()));
+            sizes.collect::<Vec<_>>().join(", ")
+        }
+        Err(problem) => problem,
+    }
+}
+
+#[test]
+fn sizes_and_impossible_wishes_are_known_before_the_run() {
+    use Partition::Test;
+    use Partition::Train;
+    use Partition::Validation;
+    use Partition::Whole;
+    let paper = [(Train, 1080), (Validation, 120), (Test, 400)];
+    let given = json!({"use": "given"});
+    let said = [
+        forecast(&given, &paper),
+        forecast(&given, &[(Whole, 50)]),
+        forecast(
+            &json!({"fractions": {"train": 0.7, "validation": 0.1, "test": 0.2}}),
+            &[(Whole, 10)],
+        ),
+        forecast(&json!({"fractions": {"train": 0.9, "test": 0.1}}), &[(Whole, 3)]),
+        forecast(&json!({"counts": {"train": 40, "test": 20}}), &[(Whole, 50)]),
+        forecast(&json!({"counts": {"train": 1080, "test": 400}}), &paper),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    train 1080, validation 120, test 400
+    the source gives no image for the part `train`
+    train 7, validation 1, test 2
+    no image is left for the part `test`
+    `counts` ask for 60 images; there are 50
+    train 1080, validation 0, test 400
+    ");
+}
+
+#[test]
+fn impossible_wishes_fail_at_run_time_too() {
+    let set = set(samples(&[0, 1], |_| None));
+    let fail = |params: Value| {
+        let inputs = vec![("images", vec![&set])];
+        let error = Trial { inputs, ..Trial::of(KIND, params) }.run().unwrap_err();
+        format!("{error} ({})", error.remedy().unwrap_or_default())
+    };
+    let said = [fail(json!({"use": "given"})), fail(json!({"counts": {"train": 2, "test": 1}}))];
+    insta::assert_snapshot!(said.join("\n"), @"
+    the source gives no image for the part `train` (divide the images by `fractions` or other `counts`)
+    `counts` ask for 3 images; there are 2 (ask for fewer images, or divide by `fractions`)
+    ");
+}
+
+#[test]
+fn params_that_contradict_each_other_are_said() {
+    let said = |value: Value| {
+        let problems = (KIND.resolve)(&value).unwrap_err();
+        problems.into_iter().map(|p| p.problem).collect::<Vec<_>>().join("; ")
+    };
+    let said = [
+        said(json!({})),
+        said(json!({"use": "given", "counts": {"train": 3}})),
+        said(json!({"fractions": {"train": 0.7, "test": 0.2}})),
+        said(json!({"counts": {"test": 5}})),
+        said(json!({"use": "taken"})),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    exactly one of `use`, `counts` and `fractions` is expected
+    exactly one of `use`, `counts` and `fractions` is expected
+    they sum to 0.900, not to 1
+    `train` is 0; nothing could be fitted
+    found `taken`, expected one of `given`
+    ");
+}
