@@ -1,0 +1,32 @@
+//! Reports: a study's table, its figures on one page, its stages as a drawing, its kinds as text.
+//!
+//! Knows plans and artifacts; is handed what the cache holds and the list of kinds. Returns text and
+//! data, writes no file.
+
+mod comparison;
+mod gallery;
+mod layout;
+#[cfg(test)]
+mod sample;
+mod study;
+mod table;
+mod text;
+
+pub use comparison::Comparison;
+pub use comparison::SeedTest;
+pub use layout::Layout;
+pub use layout::LayoutError;
+pub use layout::Measure;
+pub use study::Cell;
+pub use study::Finder;
+pub use study::Found;
+pub use study::Gallery;
+pub use study::GalleryRow;
+pub use study::Study;
+pub use study::TrainedGan;
+pub use study::TrainingPart;
+pub use table::Baseline;
+pub use table::Run;
+pub use table::StudyTable;
+pub use table::TableCell;
+pub use table::TableRow;
