@@ -22,3 +22,5 @@ pub mod plan;
 pub mod stages;
 
 pub mod engine;
+
+pub mod report;

@@ -11,6 +11,7 @@ pub mod distance;
 mod golden;
 mod measures;
 pub mod paired;
+pub mod resampling;
 pub mod student;
 
 pub use measures::ClassMeasures;

@@ -3,42 +3,42 @@
 use std::fmt::Write;
 
 /// Size of a chart, in its own units.
-const WIDTH: f64 = 360.0;
-const HEIGHT: f64 = 220.0;
+const WIDTH: f64 = 270.0;
+const HEIGHT: f64 = 180.0;
 /// Room for the numbers at the left and below.
-const LEFT: f64 = 44.0;
-const BOTTOM: f64 = 34.0;
-const TOP: f64 = 12.0;
-const RIGHT: f64 = 12.0;
+const LEFT: f64 = 36.0;
+const BOTTOM: f64 = 24.0;
+const TOP: f64 = 8.0;
+const RIGHT: f64 = 6.0;
 /// Most points of a line: more than a screen shows.
 const POINTS: usize = 400;
 
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub(super) struct Line {
     /// Name, for the legend beside the chart and for screen readers.
-    pub name: String,
+    pub(super) name: String,
     /// Points from left to right; those that are no number leave a gap.
-    pub points: Vec<(f64, f64)>,
+    pub(super) points: Vec<(f64, f64)>,
     /// Index of its colour in the page's style.
-    pub color: usize,
+    pub(super) color: usize,
     /// Whether it is dashed.
-    pub dashed: bool,
+    pub(super) dashed: bool,
 }
 
 /// A chart of lines.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Chart {
+pub(super) struct Chart {
     /// What it shows, for screen readers.
-    pub about: String,
+    pub(super) about: String,
     /// Name of the horizontal axis.
-    pub x: String,
+    pub(super) x: String,
     /// Name of the vertical axis.
-    pub y: String,
+    pub(super) y: String,
     /// Bounds of the vertical axis; those of the data where absent.
-    pub bounds: Option<(f64, f64)>,
+    pub(super) bounds: Option<(f64, f64)>,
     /// Lines, in the order of drawing.
-    pub lines: Vec<Line>,
+    pub(super) lines: Vec<Line>,
 }
 
 /// Where data lies on the drawing.
@@ -57,8 +57,14 @@ impl Frame {
 
 impl Chart {
     /// Returns the chart as an SVG element; nothing where no line has a point.
-    pub fn to_svg(&self) -> Option<String> {
-        let points = || self.lines.iter().flat_map(|line| &line.points).filter(is_finite);
+    pub(super) fn to_svg(&self) -> Option<String> {
+        let points = || {
+            self.lines
+                .iter()
+                .flat_map(|line| &line.points)
+                .copied()
+                .filter(|&point| is_finite(point))
+        };
         let x = range(points().map(|point| point.0))?;
         let y = self.bounds.or_else(|| range(points().map(|point| point.1)))?;
         let ticks = ticks(y);
@@ -82,19 +88,35 @@ impl Chart {
             let (x, below) = (left - 6.0, y + 3.5);
             let right = WIDTH - RIGHT;
             let text = short(*tick);
-            element(svg, &format!("<line class=\"rule\" x1=\"{left}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"));
-            element(svg, &format!("<text x=\"{x}\" y=\"{below:.1}\" text-anchor=\"end\">{text}</text>"));
+            element(
+                svg,
+                &format!(
+                    "<line class=\"rule\" x1=\"{left}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+                ),
+            );
+            element(
+                svg,
+                &format!("<text x=\"{x}\" y=\"{below:.1}\" text-anchor=\"end\">{text}</text>"),
+            );
         }
         let last = if frame.x.1.fract() == 0.0 { frame.x.1 } else { frame.x.1.floor() };
         for (number, anchor) in [(frame.x.0.ceil(), "start"), (last, "end")] {
             let (x, _) = frame.at((number, frame.y.0));
             let y = HEIGHT - BOTTOM + 15.0;
             let text = short(number);
-            element(svg, &format!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"));
+            element(
+                svg,
+                &format!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"),
+            );
         }
         let (middle, y) = (f64::midpoint(LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM + 15.0);
         let name = escape(&self.x);
-        element(svg, &format!("<text class=\"name\" x=\"{middle}\" y=\"{y}\" text-anchor=\"middle\">{name}</text>"));
+        element(
+            svg,
+            &format!(
+                "<text class=\"name\" x=\"{middle}\" y=\"{y}\" text-anchor=\"middle\">{name}</text>"
+            ),
+        );
     }
 }
 
@@ -106,7 +128,7 @@ fn draw(svg: &mut String, line: &Line, frame: &Frame) {
     let mut path = String::new();
     let mut pen_down = false;
     for point in thinned(&line.points) {
-        if !is_finite(&&point) {
+        if !is_finite(point) {
             pen_down = false;
             continue;
         }
@@ -118,7 +140,7 @@ fn draw(svg: &mut String, line: &Line, frame: &Frame) {
     let class = format!("line c{}{}", line.color % 6, if line.dashed { " dashed" } else { "" });
     let name = escape(&line.name);
     let text = format!("<path class=\"{class}\" d=\"{path}\"><title>{name}</title></path>");
-    element(svg, &text);
+    svg.push_str(&text);
 }
 
 /// Returns at most [`POINTS`] points, evenly chosen, the last among them.
@@ -131,7 +153,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-fn is_finite(point: &&(f64, f64)) -> bool {
+fn is_finite(point: (f64, f64)) -> bool {
     point.0.is_finite() && point.1.is_finite()
 }
 

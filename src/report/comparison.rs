@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::artifact::Prediction;
 use crate::artifact::Scores;
-use crate::measure::paired::bootstrap;
 use crate::measure::paired::holm;
 use crate::measure::paired::mcnemar;
-use crate::measure::student::spread;
+use crate::measure::resampling::bootstrap;
+use crate::measure::student::Spread;
 use crate::report::Cell;
 use crate::report::Measure;
 use crate::report::table::Grid;
@@ -41,13 +41,13 @@ pub struct Comparison {
     pub corrected_p: Option<f64>,
     /// What was resampled: `image` or `group`.
     pub resampled: &'static str,
-    /// McNemar's exact test of each pair.
+    /// `McNemar`'s exact test of each pair.
     pub seeds: Vec<SeedTest>,
     /// Reasons, counted from 1, for which test images may have reached either side.
     pub leaks: Vec<usize>,
 }
 
-/// McNemar's exact test of two classifiers on the same images.
+/// `McNemar`'s exact test of two classifiers on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeedTest {
     /// Axis -> value, for the axes over which the table pools.
@@ -115,10 +115,10 @@ fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
             Some(measure.of(&pair.row.measures)? - measure.of(&pair.reference.measures)?)
         })
         .collect();
-    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+    let spread = Spread::of(&differences);
     let clusters = groups(&pairs[0].row.predictions);
     let resampled = if clusters.is_some() { "group" } else { "image" };
-    let mut interval = spread(&differences).map(|spread| spread.interval);
+    let mut interval = spread.and_then(|spread| spread.interval);
     let mut p = None;
     let images = pairs[0].row.predictions.len();
     let comparable = pairs.iter().all(|pair| pair.row.predictions.len() == images && images > 0);
@@ -133,7 +133,7 @@ fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
         row: String::new(),
         reference: String::new(),
         column: String::new(),
-        difference: (!differences.is_empty()).then_some(mean),
+        difference: spread.map(|spread| spread.mean),
         interval,
         p,
         corrected_p: None,
@@ -152,19 +152,21 @@ fn leaking<'c, I: Iterator<Item = &'c &'c Cell>>(
     (1..=leaks.len()).filter(|number| has(&leaks[number - 1])).collect()
 }
 
+/// Returns for each image whether the answer is right.
+fn right(scores: &Scores) -> Vec<bool> {
+    scores.predictions.iter().map(|answer| answer.label == answer.predicted).collect()
+}
+
 /// Returns for each image 1 where only the row got it right, -1 where only the reference did.
 fn gains(pair: &Pair<'_>) -> Vec<f64> {
-    let right = |answer: &Prediction| f64::from(u8::from(answer.label == answer.predicted));
-    let answers = pair.row.predictions.iter().zip(&pair.reference.predictions);
-    answers.map(|(row, reference)| right(row) - right(reference)).collect()
+    let sides = right(pair.row).into_iter().zip(right(pair.reference));
+    sides.map(|(row, reference)| f64::from(i8::from(row) - i8::from(reference))).collect()
 }
 
 fn seed_test(pair: &Pair<'_>) -> SeedTest {
-    let gains = gains(pair);
-    let reference_only = gains.iter().filter(|gain| **gain < 0.0).count();
-    let row_only = gains.iter().filter(|gain| **gain > 0.0).count();
-    let p = mcnemar(reference_only, row_only);
-    SeedTest { at: pair.at.clone(), reference_only, row_only, p }
+    let test = mcnemar(&right(pair.reference), &right(pair.row));
+    let (reference_only, row_only) = (test.only_first, test.only_second);
+    SeedTest { at: pair.at.clone(), reference_only, row_only, p: test.p }
 }
 
 /// Returns each image's group as a number from 0; nothing where an image's group is unknown.

@@ -27,7 +27,7 @@ pub(super) fn galleries(study: &Study<'_>) -> Markup {
     }
     html! {
         div.pair { @for gallery in &study.galleries { (show(gallery)) } }
-        p.note { "The first images of each class, not chosen by hand. No image carries another's pixels." }
+        p.note { "The first images of each class, not chosen by hand." }
     }
 }
 

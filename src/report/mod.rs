@@ -3,10 +3,18 @@
 //! Knows plans and artifacts; is handed what the cache holds and the list of kinds. Returns text and
 //! data, writes no file.
 
+mod chart;
 mod comparison;
+mod figures;
 mod gallery;
 mod layout;
+mod page;
+mod pooled;
+mod provenance;
+mod results;
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "the ports of a kind are public")]
+#[expect(dead_code, reason = "toys are planned and documented, never run")]
 mod sample;
 mod study;
 mod table;
@@ -17,6 +25,8 @@ pub use comparison::SeedTest;
 pub use layout::Layout;
 pub use layout::LayoutError;
 pub use layout::Measure;
+pub use page::Imprint;
+pub use page::page;
 pub use study::Cell;
 pub use study::Finder;
 pub use study::Found;

@@ -134,8 +134,17 @@ mod tests {
     fn every_table_and_figure_is_there() {
         let html = rendered(|_| {});
         for id in [
-            "table", "differences", "images", "curves", "confusion", "classes", "predictions",
-            "gan", "sets", "provenance", "tasks",
+            "table",
+            "differences",
+            "images",
+            "curves",
+            "confusion",
+            "classes",
+            "predictions",
+            "gan",
+            "sets",
+            "provenance",
+            "tasks",
         ] {
             assert!(html.contains(&format!("<section id=\"{id}\">")), "{id}");
             assert!(html.contains(&format!("href=\"#{id}\"")), "{id}");

@@ -30,8 +30,7 @@ impl<'s> Pooled<'s> {
         let mut found = Vec::new();
         for (row, columns) in grid.cells.iter().enumerate() {
             for (column, cells) in columns.iter().enumerate() {
-                let scores: Vec<_> =
-                    cells.iter().filter_map(|cell| cell.scores.as_ref()).collect();
+                let scores: Vec<_> = cells.iter().filter_map(|cell| cell.scores.as_ref()).collect();
                 let Some(first) = scores.first() else { continue };
                 let mut confusion = first.measures.confusion.clone();
                 for other in &scores[1..] {

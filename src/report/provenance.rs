@@ -6,10 +6,10 @@ use maud::Markup;
 use maud::PreEscaped;
 use maud::html;
 
+use crate::artifact::Artifact;
 use crate::artifact::Classifier;
 use crate::artifact::Gan;
 use crate::artifact::ImageSet;
-use crate::artifact::Artifact;
 use crate::artifact::Partition;
 use crate::plan::Task;
 use crate::report::Study;

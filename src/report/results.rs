@@ -18,9 +18,10 @@ const HARDEST: usize = 8;
 
 /// Returns the study's table.
 pub(super) fn table(table: &StudyTable) -> Markup {
-    let axis = if table.row_axes.is_empty() { "study".to_owned() } else { table.row_axes.join(" / ") };
+    let axis =
+        if table.row_axes.is_empty() { "study".to_owned() } else { table.row_axes.join(" / ") };
     html! {
-        p { (table.heading()) "." }
+        p { (worded(&table.heading())) "." }
         div.wide {
             table.result {
                 caption { "Table 1. " (table.measure.title()) " by " (axis)
@@ -39,6 +40,15 @@ pub(super) fn table(table: &StudyTable) -> Markup {
             p.note.leak {
                 "[" (index + 1) "] Test images may have reached the classifier: " (reason)
             }
+        }
+    }
+}
+
+/// Returns a sentence whose words between backticks are code.
+fn worded(sentence: &str) -> Markup {
+    html! {
+        @for (index, part) in sentence.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
@@ -75,7 +85,7 @@ pub(super) fn differences(table: &StudyTable) -> Markup {
         return PreEscaped(String::new());
     }
     html! {
-        p { (table.comparison_heading()) "." }
+        p { (worded(&table.comparison_heading())) "." }
         div.wide {
             table {
                 thead { tr {
@@ -123,7 +133,9 @@ pub(super) fn classes(study: &Study<'_>, table: &StudyTable) -> Markup {
     if cells.is_empty() {
         return PreEscaped(String::new());
     }
-    let per_cent = |share: Option<f64>| share.map_or("n/a".to_owned(), |share| format!("{:.1}", 100.0 * share));
+    let per_cent = |share: Option<f64>| {
+        share.map_or("n/a".to_owned(), |share| format!("{:.1}", 100.0 * share))
+    };
     html! {
         p { "Precision, recall and F1 of each class in per cent, over all runs of a cell together." }
         div.wide {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::measure::accuracy::wilson_interval;
-use crate::measure::student::spread;
+use crate::measure::student::Spread;
 use crate::report::Cell;
 use crate::report::Comparison;
 use crate::report::Layout;
@@ -266,7 +266,7 @@ fn table_cell(cells: &[&Cell], measure: Measure, pooled: &[String], leaks: &[Str
         })
         .collect();
     let values: Vec<f64> = runs.iter().filter_map(|run| run.value).collect();
-    let spread = spread(&values);
+    let spread = Spread::of(&values);
     let wilson = match (measure, runs.as_slice()) {
         (Measure::Accuracy, [run]) => Some(wilson_interval(run.correct, run.n)),
         _ => None,
@@ -274,9 +274,9 @@ fn table_cell(cells: &[&Cell], measure: Measure, pooled: &[String], leaks: &[Str
     let has = |reason: &String| cells.iter().any(|cell| cell.leaks.contains(reason));
     TableCell {
         planned: cells.len(),
-        mean: (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64),
-        deviation: spread.map(|spread| spread.deviation),
-        interval: spread.map(|spread| spread.interval).or(wilson),
+        mean: spread.map(|spread| spread.mean),
+        deviation: spread.and_then(|spread| spread.deviation),
+        interval: spread.and_then(|spread| spread.interval).or(wilson),
         leaks: (1..=leaks.len()).filter(|number| has(&leaks[number - 1])).collect(),
         runs,
     }
@@ -322,7 +322,7 @@ mod tests {
         let cell = &table.rows[0].cells[0];
         assert_eq!((cell.planned, cell.runs.len()), (3, 3));
         let mean = cell.runs.iter().filter_map(|run| run.value).sum::<f64>() / 3.0;
-        assert_eq!(cell.mean, Some(mean));
+        assert!((cell.mean.unwrap() - mean).abs() < 1e-12);
     }
 
     #[test]

@@ -9,14 +9,13 @@ const GAP: &str = "   ";
 impl StudyTable {
     /// Returns the table as plain text: aligned columns, no colour.
     pub fn to_text(&self) -> String {
-        let mut text = format!("{}\n\n", self.heading());
-        text += &aligned(&self.value_lines());
-        text += &self.footnotes();
+        let mut parts = vec![self.heading() + "\n", aligned(&self.value_lines()), self.footnotes()];
         if !self.comparisons.is_empty() {
-            text += &format!("\n{}\n\n", self.comparison_heading());
-            text += &aligned(&self.comparison_lines());
+            parts.push(self.comparison_heading() + "\n");
+            parts.push(aligned(&self.comparison_lines()));
         }
-        text
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n")
     }
 
     /// Returns one line for each run, with a header; empty fields for what is not known.
@@ -123,18 +122,16 @@ impl StudyTable {
     }
 
     fn footnotes(&self) -> String {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         if self.rows.iter().flat_map(|row| &row.cells).any(|cell| cell.interval.is_some()) {
-            text += "\nBelow each value: its 95 % interval, and the right answers of each run.\n";
+            let note = "Below each value: its 95 % interval, and the right answers of each run.";
+            lines.push(note.to_owned());
         }
-        for baseline in &self.baselines {
-            text += &format!("{}\n", baseline_sentence(baseline));
-        }
-        for (index, reason) in self.leaks.iter().enumerate() {
-            text +=
-                &format!("[{}] test images may have reached the classifier: {reason}\n", index + 1);
-        }
-        text
+        lines.extend(self.baselines.iter().map(baseline_sentence));
+        lines.extend(self.leaks.iter().zip(1..).map(|(reason, number)| {
+            format!("[{number}] test images may have reached the classifier: {reason}")
+        }));
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 
     fn comparison_lines(&self) -> Vec<Vec<String>> {
@@ -165,7 +162,7 @@ impl StudyTable {
 
 /// Returns the marks of a number that leaks: ` [1] [2]`.
 pub(super) fn marks(leaks: &[usize]) -> String {
-    leaks.iter().map(|number| format!(" [{number}]")).collect()
+    leaks.iter().fold(String::new(), |text, number| text + " [" + &number.to_string() + "]")
 }
 
 /// Returns why a cell has no value: `not run`, or `n/a` where the study leaves it out or the
@@ -186,7 +183,7 @@ pub(super) fn runs(cell: &TableCell) -> String {
         each.collect::<Vec<_>>().join(", ")
     };
     if cell.runs.len() < cell.planned {
-        text += &format!(" ({} of {} runs)", cell.runs.len(), cell.planned);
+        text = format!("{text} ({} of {} runs)", cell.runs.len(), cell.planned);
     }
     text
 }
@@ -219,7 +216,7 @@ pub(super) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
