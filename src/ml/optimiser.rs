@@ -171,3 +171,43 @@ impl Optimiser {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Device;
+    use super::Optimiser;
+    use super::Parameters;
+    use super::Rule;
+    use super::Tensor;
+    use crate::ml;
+    use crate::ml::parameters::Initial;
+
+    /// Takes three steps of size 0.01 from (1, -2, 0.5).
+    fn walk(rule: Rule) -> Vec<f32> {
+        let mut parameters = Parameters::new(None);
+        let zero = Initial::Constant(0.0);
+        let _handle = parameters.root().trainable("x", &[3], zero).unwrap();
+        parameters.set("x", &Tensor::from_slice(&[1.0_f32, -2.0, 0.5])).unwrap();
+        parameters.place(Device::Cpu).unwrap();
+        let mut optimiser = Optimiser::new(rule, &parameters).unwrap();
+        for gradient in [[0.1_f32, -3.0, 0.0], [0.2, 1.0, 1e-4], [-0.3, 0.5, 2e-4]] {
+            optimiser.step(&[Tensor::from_slice(&gradient)], 0.01).unwrap();
+        }
+        Vec::try_from(parameters.named().unwrap()["x"].shallow_clone()).unwrap()
+    }
+
+    fn assert_close(found: &[f32], expected: [f32; 3]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
+        }
+    }
+
+    /// Reference: `torch.optim` of PyTorch 2.11 in double precision.
+    #[test]
+    fn steps_are_those_of_pytorch() {
+        let adam = Rule { kind: ml::Optimiser::Adam, betas: (0.5, 0.9), weight_decay: 0.1 };
+        assert_close(&walk(adam), [0.979_706_85, -1.987_352_7, 0.470_092_7]);
+        let rmsprop = Rule { kind: ml::Optimiser::Rmsprop, weight_decay: 0.0, ..adam };
+        assert_close(&walk(rmsprop), [0.890_818_3, -1.947_529_5, 0.310_607_67]);
+    }
+}

@@ -37,6 +37,8 @@ pub(in crate::ml) trait Training {
 pub(in crate::ml) struct Place {
     /// Number of the epoch, from 0.
     pub(in crate::ml) epoch: usize,
+    /// Epochs in all.
+    pub(in crate::ml) of: usize,
     /// Step size of the optimisers.
     pub(in crate::ml) learning_rate: f64,
 }
@@ -48,6 +50,15 @@ pub(in crate::ml) struct Progress<'a> {
     images: usize,
     since: f64,
     told: f64,
+}
+
+impl Place {
+    /// Returns whether something that is due every so many epochs is due after this one; 0 means
+    /// at the end alone.
+    pub(in crate::ml) fn is_due(self, every: usize) -> bool {
+        let done = self.epoch + 1;
+        done == self.of || every > 0 && done.is_multiple_of(every)
+    }
 }
 
 impl<'a> Progress<'a> {
@@ -106,7 +117,7 @@ pub(in crate::ml) fn run<T: Training>(
     let mut progress = Progress::new(cx, first, rates.len());
     for (epoch, &learning_rate) in rates.iter().enumerate().skip(first) {
         cx.keep_going()?;
-        let place = Place { epoch, learning_rate };
+        let place = Place { epoch, of: rates.len(), learning_rate };
         let mut row = training.epoch(place, &mut progress)?;
         row.insert(0, (epoch + 1) as f64);
         let named = T::COLUMNS.iter().map(|&name| name.to_owned()).zip(row.iter().copied());

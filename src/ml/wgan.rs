@@ -3,12 +3,17 @@
 //! Steps: one critic step a batch, one generator step after each `critic_steps` of them, counted
 //! across epochs. Real and generated images pass the critic apart, as its batch statistics demand.
 
+use std::collections::BTreeMap;
+
 use tch::Device;
 use tch::Tensor;
 
+use crate::artifact::CHANNELS;
 use crate::artifact::Gan;
 use crate::artifact::GanShape;
 use crate::artifact::ImageSet;
+use crate::imaging::grid;
+use crate::imaging::rgb::Rgb;
 use crate::ml::CriticLimit;
 use crate::ml::LatentDistribution;
 use crate::ml::WganSettings;
@@ -31,6 +36,12 @@ use crate::seed::Seed;
 use crate::stage::Context;
 use crate::stage::StageError;
 
+/// Images in a row of a sample grid, and rows.
+const GRID_SIDE: usize = 8;
+/// Pixels between the images of a sample grid.
+const GRID_GAP: usize = 2;
+/// How the names of sample grids start in a training's state.
+const GRID: &str = "grid/";
 /// Pixels 0-1 become -1 to 1: what `tanh` can give.
 pub(in crate::ml) const HALF: [f64; 3] = [0.5; 3];
 
@@ -51,6 +62,7 @@ struct Wgan<'a> {
     images: Images,
     generator: Side<Generator>,
     critic: Side<Critic>,
+    grids: BTreeMap<String, Vec<u8>>,
 }
 
 /// Trains generator and critic on an image set.
@@ -79,7 +91,7 @@ pub fn train_wgan(
             generator: weights::to_bytes(&wgan.generator.parameters.named()?)?,
             critic: weights::to_bytes(&wgan.critic.parameters.named()?)?,
             history,
-            grids: std::collections::BTreeMap::new(),
+            grids: wgan.grids,
         })
     })
 }
@@ -153,6 +165,7 @@ impl<'a> Wgan<'a> {
             images: Images::new(set, HALF, HALF, device)?,
             generator: Side::new(generator(&settings.shape, weights)?, settings, device)?,
             critic: Side::new(critic(&settings.shape, weights)?, settings, device)?,
+            grids: BTreeMap::new(),
         })
     }
 
@@ -219,6 +232,19 @@ impl<'a> Wgan<'a> {
         self.generator.descend(&loss, learning_rate)?;
         Ok(loss.f_detach()?)
     }
+
+    /// Draws the same latent vectors each time, side by side as a PNG file.
+    fn grid(&self) -> Result<Vec<u8>, StageError> {
+        let _guard = tch::no_grad_guard();
+        let z = self.latent(self.seed.named("grid"), GRID_SIDE * GRID_SIDE)?;
+        let bytes = to_bytes(&self.generator.net.forward(&z, Mode::Use)?)?;
+        let size = self.settings.shape.size;
+        let images: Vec<Rgb> = bytes
+            .chunks_exact(size * size * CHANNELS)
+            .map(|image| Rgb::new(size, size, image.to_vec()))
+            .collect();
+        Ok(grid::png(&grid::tile(&images, GRID_SIDE, GRID_GAP)))
+    }
 }
 
 impl Training for Wgan<'_> {
@@ -226,7 +252,7 @@ impl Training for Wgan<'_> {
         &["epoch", "critic_loss", "generator_loss", "wasserstein"];
 
     fn epoch(&mut self, place: Place, progress: &mut Progress<'_>) -> Result<Vec<f64>, StageError> {
-        let Place { epoch, learning_rate } = place;
+        let Place { epoch, learning_rate, .. } = place;
         let order = self.seed.named("order").number(epoch as u64);
         let batches = batch::batches(self.images.count, self.settings.batch_size, order);
         let mut means = [Mean::default(), Mean::default(), Mean::default()];
@@ -242,6 +268,9 @@ impl Training for Wgan<'_> {
             }
             progress.batch(indices.len())?;
         }
+        if place.is_due(self.settings.grid_every) {
+            self.grids.insert(format!("epoch-{:04}.png", epoch + 1), self.grid()?);
+        }
         means.iter().map(Mean::value).collect()
     }
 
@@ -251,6 +280,9 @@ impl Training for Wgan<'_> {
         self.generator.optimiser.save("generator_optimiser", &mut state)?;
         self.critic.parameters.save("critic", &mut state)?;
         self.critic.optimiser.save("critic_optimiser", &mut state)?;
+        for (name, png) in &self.grids {
+            state.insert(format!("{GRID}{name}"), Tensor::f_from_slice(png)?);
+        }
         Ok(state)
     }
 
@@ -258,7 +290,13 @@ impl Training for Wgan<'_> {
         self.generator.parameters.restore("generator", state)?;
         self.generator.optimiser.restore("generator_optimiser", state)?;
         self.critic.parameters.restore("critic", state)?;
-        self.critic.optimiser.restore("critic_optimiser", state)
+        self.critic.optimiser.restore("critic_optimiser", state)?;
+        for (name, png) in state {
+            if let Some(name) = name.strip_prefix(GRID) {
+                self.grids.insert(name.to_owned(), Vec::<u8>::try_from(png)?);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,5 +7,6 @@
 
 mod classifier;
 mod lab;
+mod parity;
 mod resume;
 mod wgan;

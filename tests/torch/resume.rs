@@ -20,6 +20,7 @@ fn gan(watcher: &Watcher, folder: Option<&Path>) -> Result<Gan, StageError> {
     settings.schedule.push(Phase { epochs: 3, learning_rate: 1e-3 });
     settings.critic_steps = 4; // three batches an epoch: steps are counted across epochs
     settings.checkpoint_every = 2;
+    settings.grid_every = 3;
     ml::train_wgan(&lab::context(watcher, folder), &settings, &lab::images(20, 16))
 }
 
@@ -43,6 +44,9 @@ fn a_resumed_gan_equals_an_uninterrupted_one() {
     let whole = gan(&Watcher::default(), None).unwrap();
     assert_eq!(resumed.history.to_csv(), whole.history.to_csv());
     assert!(resumed.generator == whole.generator && resumed.critic == whole.critic);
+    assert!(resumed.grids == whole.grids);
+    let names: Vec<&str> = resumed.grids.keys().map(String::as_str).collect();
+    assert_eq!(names, ["epoch-0003.png", "epoch-0006.png"]);
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! Times the worker's training steps, as `tests/bench/steps.py` times PyTorch's.
+//!
+//! Reads one line of JSON from stdin and writes the seconds of each step as a JSON list. An epoch
+//! is one step here, so the times are those between two epochs, all that a user waits for included.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run may panic")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use ablate::artifact::CriticNorm;
+use ablate::artifact::GanShape;
+use ablate::artifact::ImageSet;
+use ablate::artifact::Partition;
+use ablate::artifact::Sample;
+use ablate::ml;
+use ablate::ml::ClassifierSettings;
+use ablate::ml::CriticLimit;
+use ablate::ml::LatentDistribution;
+use ablate::ml::Optimiser;
+use ablate::ml::Phase;
+use ablate::ml::WganSettings;
+use ablate::seed::Seed;
+use ablate::stage::Context;
+use ablate::stage::Device;
+use ablate::stage::Observer;
+use ablate::stage::Tick;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Wish {
+    case: String,
+    steps: usize,
+    threads: usize,
+    #[serde(default = "cpu")]
+    device: Device,
+}
+
+fn cpu() -> Device {
+    Device::Cpu
+}
+
+/// Notes when each epoch ends.
+struct StopWatch {
+    start: Instant,
+    laps: Mutex<Vec<(u64, f64)>>,
+}
+
+impl Observer for StopWatch {
+    fn tick(&self, tick: &Tick) {
+        let now = self.start.elapsed().as_secs_f64();
+        let mut laps = self.laps.lock().unwrap();
+        if laps.last().map_or(0, |lap| lap.0) < tick.done {
+            laps.push((tick.done, now));
+        }
+    }
+
+    fn note(&self, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// Stands still, so that nothing is told within an epoch.
+    fn seconds(&self) -> f64 {
+        0.0
+    }
+}
+
+fn images(count: usize) -> ImageSet {
+    let classes = (0..5).map(|class| class.to_string()).collect();
+    let mut set = ImageSet::empty(64, 64, classes);
+    let mut stream = Seed(1).stream();
+    for index in 0..count {
+        let pixels: Vec<u8> = (0..64 * 64 * 3).map(|_| stream.below(256) as u8).collect();
+        let sample = Sample {
+            id: index.to_string(),
+            label: Some(index % 5),
+            partition: Partition::Train,
+            group: None,
+            origin: "rendered".to_owned(),
+        };
+        set.push(sample, &pixels);
+    }
+    set
+}
+
+fn classifier(cx: &Context<'_>, case: &str, steps: usize) {
+    let settings = ClassifierSettings {
+        network: serde_json::from_value(case.into()).unwrap(),
+        batch_size: 64,
+        schedule: vec![Phase { epochs: steps, learning_rate: 1e-4 }],
+        betas: (0.9, 0.999),
+        weight_decay: 0.0,
+        mean: [0.5; 3],
+        deviation: [0.5; 3],
+        weights: None,
+        keep_best: false,
+        checkpoint_every: 0,
+    };
+    ml::train_classifier(cx, &settings, &images(64), None).unwrap();
+}
+
+fn wgan(cx: &Context<'_>, steps: usize) {
+    let settings = WganSettings {
+        shape: GanShape {
+            size: 64,
+            latent: 100,
+            generator_width: 1024,
+            critic_width: 64,
+            critic_norm: CriticNorm::Batch,
+        },
+        latent: LatentDistribution::Uniform,
+        batch_size: 8,
+        schedule: vec![Phase { epochs: steps, learning_rate: 1e-4 }],
+        critic_steps: 5,
+        limit: CriticLimit::Clip(0.01),
+        optimiser: Optimiser::Rmsprop,
+        betas: (0.0, 0.9),
+        checkpoint_every: 0,
+        grid_every: 0,
+    };
+    ml::train_wgan(cx, &settings, &images(40)).unwrap();
+}
+
+fn main() {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    let wish: Wish = serde_json::from_str(&line).unwrap();
+    let watch = StopWatch { start: Instant::now(), laps: Mutex::default() };
+    let cx = Context {
+        seed: Seed(1),
+        device: wish.device,
+        threads: wish.threads,
+        sources: BTreeMap::new(),
+        checkpoints: None,
+        observer: &watch,
+    };
+    // One epoch more: what comes before the first one ends is preparation.
+    match wish.case.as_str() {
+        "wgan" => wgan(&cx, wish.steps + 1),
+        case => classifier(&cx, case, wish.steps + 1),
+    }
+    let laps = watch.laps.lock().unwrap();
+    let seconds: Vec<f64> = laps.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
+    let text = serde_json::to_string(&seconds).unwrap();
+    std::io::stdout().write_all((text + "\n").as_bytes()).unwrap();
+}
