@@ -24,3 +24,5 @@ pub mod stages;
 pub mod engine;
 
 pub mod report;
+
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The program `ablate`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ablate::cli::main()
+}

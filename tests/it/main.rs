@@ -4,7 +4,10 @@
 //! listed here.
 
 mod architecture;
+mod archive;
+mod bad_input;
 mod docs;
 mod layers;
 mod sandbox;
 mod source;
+mod study;

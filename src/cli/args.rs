@@ -1,0 +1,259 @@
+//! The command line as typed: names, options and their help. What they mean is decided elsewhere.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+/// Does this augmentation help? Runs studies on medical images from one manifest, and runs again
+/// only what a change reaches.
+#[derive(Debug, Parser)]
+#[command(name = "ablate", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Folder of the cache
+    #[arg(long, global = true, value_name = "DIR", env = "ABLATE_CACHE", default_value = "cache")]
+    pub(crate) cache: PathBuf,
+    /// Say more: -v for what is decided, -vv for every detail
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say less: -q for problems only, -qq for errors only
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) quiet: u8,
+    /// Form of the log on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Colours and progress bars
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    pub(crate) color: When,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// When to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// Where the output is a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Form of the result on standard output.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Form {
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+impl Form {
+    /// Returns whether the result is for programs.
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+}
+
+/// Form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs; stable
+    Json,
+}
+
+/// A manifest, and what the command line changes in it.
+#[derive(Debug, Args)]
+pub(crate) struct StudyArgs {
+    /// The manifest
+    pub(crate) manifest: PathBuf,
+    /// Change a value: `--set stages.gan.params.batch_size=16`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Folder in which sources are looked for; may be given more than once
+    #[arg(long, value_name = "DIR", env = "ABLATE_DATA", value_delimiter = ':')]
+    pub(crate) data: Vec<PathBuf>,
+}
+
+/// A manifest and one of its stages.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    #[command(flatten)]
+    pub(crate) study: StudyArgs,
+    /// A stage, or a slice of it: `fit[arm=classic,seed=1]`
+    pub(crate) stage: String,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report every problem of a manifest, or what is proved about it
+    Check {
+        #[command(flatten)]
+        study: StudyArgs,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show each task: cached or to run, why, with how many images
+    Plan {
+        #[command(flatten)]
+        study: StudyArgs,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Run what is not cached
+    Run(RunArgs),
+    /// Show a task's key, and what differs from the last run
+    Explain {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show the facts of a stage's artifacts
+    Show {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Copy a stage's artifacts into a folder
+    Get {
+        #[command(flatten)]
+        target: Target,
+        /// Folder that receives the files
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show the study's table
+    Table {
+        #[command(flatten)]
+        study: StudyArgs,
+        #[command(flatten)]
+        layout: LayoutArgs,
+    },
+    /// Write the study's report, one HTML file
+    Report {
+        #[command(flatten)]
+        study: StudyArgs,
+        /// File to write
+        #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+        output: PathBuf,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Draw the stages
+    Graph {
+        #[command(flatten)]
+        study: StudyArgs,
+        /// Form of the drawing
+        #[arg(long, value_enum, default_value_t = Drawing::Mermaid)]
+        format: Drawing,
+    },
+    /// Look after the cache
+    #[command(subcommand)]
+    Cache(Cache),
+}
+
+/// Form of a drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    /// Graphviz
+    Dot,
+    /// Mermaid, as Markdown pages show it
+    Mermaid,
+    /// Stages and edges, for programs
+    Json,
+}
+
+/// What to run, and how.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) study: StudyArgs,
+    /// Stages to run, with all that they need; all where none is named
+    pub(crate) stages: Vec<String>,
+    /// Torch stages that run at once on the CPU, sharing its cores
+    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: usize,
+    /// Device of torch stages: auto, cpu, cuda, cuda:0,1
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: String,
+    /// Start nothing more after a failure
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Show what would run
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Program that runs torch stages; `ablate-worker` beside this one by default
+    #[arg(long, value_name = "FILE", env = "ABLATE_WORKER", hide = true)]
+    pub(crate) worker: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+/// How the table is laid out.
+#[derive(Debug, Default, Args)]
+pub(crate) struct LayoutArgs {
+    /// Axis of the rows; the manifest's first but `seed` by default
+    #[arg(long, value_name = "AXIS")]
+    pub(crate) rows: Option<String>,
+    /// Axis of the columns; the manifest's second but `seed` by default
+    #[arg(long, value_name = "AXIS")]
+    pub(crate) columns: Option<String>,
+    /// Measure: accuracy, balanced_accuracy, macro_f1, auc, kappa
+    #[arg(long, value_name = "MEASURE")]
+    pub(crate) value: Option<String>,
+    /// Form of the table
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub(crate) format: TableFormat,
+}
+
+/// Form of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; stable
+    Json,
+    /// Comma-separated values
+    Csv,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Show how much the cache holds
+    Stats {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Hash everything again and report what is damaged, missing or orphaned
+    Verify {
+        #[command(flatten)]
+        form: Form,
+    },
+}

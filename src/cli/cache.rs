@@ -1,0 +1,79 @@
+//! `ablate cache`: what the cache holds, and whether it is whole.
+
+use std::path::Path;
+
+use crate::cli::args::Cache;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
+use crate::cli::words;
+use crate::store::Statistics;
+use crate::store::Store;
+use crate::store::Verdict;
+
+/// Runs one of the cache's commands.
+pub(crate) fn run(command: &Cache, folder: &Path, screen: &Screen) -> Result<(), Failure> {
+    let store = Store::open_existing(folder)?;
+    match command {
+        Cache::Stats { form } => {
+            let statistics = store.statistics()?;
+            if form.is_json() {
+                screen.print_json(&statistics);
+            } else {
+                screen.print(&told(&statistics));
+            }
+            Ok(())
+        }
+        Cache::Verify { form } => {
+            let verdict = store.verify()?;
+            if form.is_json() {
+                screen.print_json(&verdict);
+            } else {
+                screen.print(&judged(&verdict));
+            }
+            if verdict.is_sound() {
+                Ok(())
+            } else {
+                Err(Failure::Damaged { problems: verdict.damaged.len() + verdict.missing.len() })
+            }
+        }
+    }
+}
+
+fn told(statistics: &Statistics) -> String {
+    let mut lines = vec![format!("{:18} {:>8} {:>10}", "kind", "records", "size")];
+    for (kind, held) in &statistics.kinds {
+        lines.push(format!("{kind:18} {:>8} {:>10}", held.records, words::bytes(held.bytes)));
+    }
+    lines.push(format!(
+        "{} records, {} files, {}",
+        words::count(statistics.records),
+        words::count(statistics.objects),
+        words::bytes(statistics.bytes)
+    ));
+    if statistics.checkpoint_bytes > 0 {
+        lines.push(format!("checkpoints: {}", words::bytes(statistics.checkpoint_bytes)));
+    }
+    lines.join("\n")
+}
+
+fn judged(verdict: &Verdict) -> String {
+    let mut lines = Vec::new();
+    lines.extend(verdict.damaged.iter().map(|path| format!("damaged   {path}")));
+    lines.extend(verdict.missing.iter().map(|missing| {
+        let key = missing.key.short();
+        format!(
+            "missing   {} of `{}`, made by a {} ({key})",
+            missing.path, missing.port, missing.kind
+        )
+    }));
+    lines.extend(verdict.orphaned.iter().map(|path| format!("orphaned  {path}")));
+    lines.push(format!(
+        "{} files hashed, {}: {} damaged, {} missing, {} orphaned",
+        words::count(verdict.objects),
+        words::bytes(verdict.bytes),
+        verdict.damaged.len(),
+        verdict.missing.len(),
+        verdict.orphaned.len()
+    ));
+    lines.join("\n")
+}

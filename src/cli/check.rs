@@ -1,0 +1,86 @@
+//! `ablate check`: every problem of a manifest, or what is proved about it.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::artifact::Partition;
+use crate::cli::args::Form;
+use crate::cli::args::StudyArgs;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
+use crate::cli::study;
+use crate::plan::Plan;
+use crate::stage::Role;
+
+/// What is proved of one stage that fits, selects or labels.
+#[derive(Default)]
+struct Proof {
+    kind: &'static str,
+    seen: BTreeSet<Partition>,
+    leaks: BTreeSet<String>,
+}
+
+/// Checks a manifest without running anything.
+pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), Failure> {
+    let plan = study::plan(args, screen)?;
+    let proofs = proofs(&plan);
+    let stages: BTreeSet<&str> = plan.tasks.iter().map(|task| task.stage.as_str()).collect();
+    let missing: Vec<String> =
+        plan.missing_sources().into_iter().map(|(_, name, _)| name).collect();
+    if form.is_json() {
+        let seen: Vec<_> = proofs
+            .iter()
+            .map(|(stage, proof)| {
+                json!({"stage": stage, "kind": proof.kind, "seen": proof.seen, "leaks": proof.leaks})
+            })
+            .collect();
+        screen.print_json(&json!({
+            "study": plan.name, "stages": stages.len(), "tasks": plan.tasks.len(), "proof": seen,
+            "missing_sources": missing,
+        }));
+        return Ok(());
+    }
+    let mut lines = vec![format!(
+        "{}: {} stages, {} tasks, no problem",
+        plan.name,
+        stages.len(),
+        plan.tasks.len()
+    )];
+    let leaking = proofs.values().any(|proof| !proof.leaks.is_empty());
+    lines.push(if leaking {
+        "test images reach what fits, selects or labels, as `allow_leakage` allows:".to_owned()
+    } else {
+        "no test image reaches what fits, selects or labels:".to_owned()
+    });
+    let width = proofs.keys().map(String::len).max().unwrap_or_default();
+    for (stage, proof) in &proofs {
+        let seen: Vec<&str> = proof.seen.iter().map(|partition| partition.name()).collect();
+        let reasons: Vec<&str> = proof.leaks.iter().map(String::as_str).collect();
+        let reason =
+            if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
+        lines.push(format!("  {stage:width$}  sees {}{reason}", seen.join(", ")));
+    }
+    lines.extend(missing.iter().map(|name| format!("source `{name}` is not at hand")));
+    screen.print(&lines.join("\n"));
+    Ok(())
+}
+
+/// Returns, for each stage with an input that fits or selects, the partitions that reach it.
+fn proofs(plan: &Plan) -> BTreeMap<String, Proof> {
+    let mut proofs: BTreeMap<String, Proof> = BTreeMap::new();
+    for task in &plan.tasks {
+        let judges = |port: &str| {
+            task.kind.input(port).is_some_and(|port| matches!(port.role, Role::Fit | Role::Select))
+        };
+        for (_, input) in task.all_inputs().filter(|(port, _)| judges(port)) {
+            let proof = proofs.entry(task.stage.clone()).or_default();
+            proof.kind = task.kind.name;
+            let partitions = plan.task(input.task).partitions.get(input.port);
+            proof.seen.extend(partitions.into_iter().flatten());
+            proof.leaks.extend(task.leaks.iter().cloned());
+        }
+    }
+    proofs
+}

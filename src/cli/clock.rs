@@ -1,0 +1,50 @@
+//! The clock and the machine's name: the only place that asks for either.
+
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+/// Returns seconds since 1970 (UTC).
+pub(crate) fn seconds_since_1970() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Returns the name of a run that starts now: `2026-11-22T23-05-07-4711`, in UTC, with the process.
+pub(crate) fn run_name(time: u64) -> String {
+    let (date, seconds) = (date(time), time % 86_400);
+    let (hour, minute, second) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
+    format!("{date}T{hour:02}-{minute:02}-{second:02}-{}", std::process::id())
+}
+
+/// Returns the date of a moment, UTC: `2026-11-22`.
+///
+/// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
+pub(crate) fn date(time: u64) -> String {
+    let days = time / 86_400 + 719_468; // days since 0000-03-01
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153; // months since March
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Returns this machine's name, where it tells one.
+pub(crate) fn machine() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let dates = [0, 951_782_400, 1_709_164_800, 1_795_392_307].map(super::date);
+        assert_eq!(dates, ["1970-01-01", "2000-02-29", "2024-02-29", "2026-11-23"]);
+    }
+}

@@ -1,0 +1,66 @@
+//! The command line: the only layer that prints, reads the clock and the environment, and chooses
+//! an exit code. One file a command.
+
+mod args;
+mod cache;
+mod check;
+mod clock;
+mod explain;
+mod failure;
+mod get;
+mod graph;
+mod log;
+mod past;
+mod plan;
+mod report;
+mod results;
+mod run;
+mod screen;
+mod show;
+mod study;
+mod table;
+mod terminal;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::args::Arguments;
+use crate::cli::args::Command;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
+
+/// Runs the program with this process's arguments.
+pub fn main() -> ExitCode {
+    // clap ends the process itself for `--help` (0) and for wrong usage (2).
+    let arguments = Arguments::parse();
+    let screen = Screen::new(&arguments.global);
+    log::start(&arguments.global, &screen);
+    match dispatch(&arguments, &screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen.say(&format!("error: {failure}"));
+            if let Some(remedy) = failure.remedy() {
+                screen.say(&format!("help: {remedy}"));
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
+    let cache = &arguments.global.cache;
+    match &arguments.command {
+        Command::Check { study, form } => check::run(study, *form, screen),
+        Command::Plan { study, form } => plan::run(study, cache, *form, screen),
+        Command::Run(args) => run::run(args, cache, screen),
+        Command::Explain { target, form } => explain::run(target, cache, *form, screen),
+        Command::Show { target, form } => show::run(target, cache, *form, screen),
+        Command::Get { target, output, form } => get::run(target, output, cache, *form, screen),
+        Command::Graph { study, format } => graph::run(study, *format, screen),
+        Command::Table { study, layout } => table::run(study, layout, cache, screen),
+        Command::Report { study, output, form } => report::run(study, output, cache, *form, screen),
+        Command::Cache(command) => cache::run(command, cache, screen),
+    }
+}

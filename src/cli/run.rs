@@ -1,0 +1,120 @@
+//! `ablate run`: computes what is not cached.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::args::RunArgs;
+use crate::cli::clock;
+use crate::cli::failure::Failure;
+use crate::cli::plan;
+use crate::cli::screen::Screen;
+use crate::cli::study;
+use crate::cli::terminal::Terminal;
+use crate::engine;
+use crate::engine::DevicePolicy;
+use crate::engine::Ended;
+use crate::engine::Options;
+use crate::engine::Outcome;
+use crate::engine::WorkerCommand;
+use crate::plan::Plan;
+use crate::store::Store;
+
+/// Set by the first Ctrl-C; the second one ends the program at once.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Runs the wanted stages, or shows what would run.
+pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
+    let plan = study::plan(&args.study, screen)?;
+    let wanted = study::select(&plan, &args.stages)?;
+    let store = Store::open(cache)?;
+    if args.dry_run {
+        return plan::show(&plan, &store, args.form, screen);
+    }
+    study::refuse_missing_sources(&plan, &wanted, &args.study)?;
+    let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
+    let time = clock::seconds_since_1970();
+    let options = Options {
+        run: clock::run_name(time),
+        time,
+        jobs: args.jobs.max(1),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        devices,
+        fail_fast: args.fail_fast,
+        worker: WorkerCommand { program: worker(args), arguments: Vec::new() },
+        machine: clock::machine(),
+        cancel: &STOP,
+    };
+    stop_on_interrupt(screen);
+    let terminal = Terminal::new(screen, &plan);
+    let outcome = engine::run(&plan, &wanted, &store, &options, &terminal)?;
+    if args.form.is_json() {
+        screen.print_json(&told(&plan, &outcome, &options.run));
+    }
+    let [_, _, failed, skipped] = outcome.counts();
+    if outcome.stopped {
+        Err(Failure::Interrupted)
+    } else if failed > 0 {
+        Err(Failure::Stages { failed, skipped, tasks: outcome.tasks.len() })
+    } else {
+        Ok(())
+    }
+}
+
+/// Returns the program that runs torch stages: as told, else beside this one, else on the path.
+fn worker(args: &RunArgs) -> PathBuf {
+    let beside = || {
+        let folder = std::env::current_exe().ok()?;
+        Some(folder.with_file_name("ablate-worker")).filter(|path| path.exists())
+    };
+    args.worker.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("ablate-worker"))
+}
+
+fn stop_on_interrupt(screen: &Screen) {
+    let screen = screen.clone();
+    // Where there already is a handler, as in a test, the program is simply not interruptible.
+    let _ = ctrlc::set_handler(move || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            #[expect(
+                clippy::exit,
+                reason = "the second Ctrl-C means now; the cache is whole anyway"
+            )]
+            std::process::exit(130);
+        }
+        screen.say("stopping: running stages save a checkpoint; Ctrl-C again stops at once");
+    });
+}
+
+fn told(plan: &Plan, outcome: &Outcome, run: &str) -> Value {
+    let tasks: Vec<Value> = outcome
+        .tasks
+        .iter()
+        .map(|(id, ended)| {
+            let task = plan.task(*id);
+            let (state, record, problem) = match ended {
+                Ended::Cached(record) => ("cached", Some(record), None),
+                Ended::Ran(record) => ("ran", Some(record), None),
+                Ended::Failed(failure) => ("failed", None, Some(failure.problem.as_str())),
+                Ended::Skipped(_) => ("skipped", None, None),
+            };
+            let outputs = record.map(|record| {
+                let digests = record.outputs.iter().map(|(port, output)| (port, output.digest));
+                digests.collect::<std::collections::BTreeMap<_, _>>()
+            });
+            json!({
+                "task": task.to_string(), "stage": task.stage, "cell": task.cell, "state": state,
+                "key": record.map(|record| record.key_digest()), "outputs": outputs,
+                "seconds": record.map(|record| record.seconds), "problem": problem,
+            })
+        })
+        .collect();
+    let [ran, cached, failed, skipped] = outcome.counts();
+    json!({
+        "run": run, "study": plan.name, "ran": ran, "cached": cached, "failed": failed,
+        "skipped": skipped, "stopped": outcome.stopped, "tasks": tasks,
+    })
+}

@@ -1,0 +1,83 @@
+//! `ablate show`: the facts of a stage's artifacts, without opening them.
+
+use std::path::Path;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::args::Form;
+use crate::cli::args::Target;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
+use crate::cli::study;
+use crate::cli::words;
+use crate::plan::Task;
+use crate::store::Record;
+
+/// Shows what each task of the target made.
+pub(crate) fn run(
+    target: &Target,
+    cache: &Path,
+    form: Form,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let found = study::records(target, cache, screen)?;
+    if form.is_json() {
+        let all: Vec<Value> =
+            found.made.iter().map(|(id, record)| told(found.plan.task(*id), record)).collect();
+        screen.print_json(&all);
+    } else {
+        let parts = found.made.iter().map(|(id, record)| described(found.plan.task(*id), record));
+        screen.print(&parts.collect::<Vec<_>>().join("\n"));
+    }
+    Ok(())
+}
+
+fn told(task: &Task, record: &Record) -> Value {
+    json!({
+        "task": task.to_string(), "stage": task.stage, "cell": task.cell, "kind": task.kind.name,
+        "key": record.key_digest(), "seconds": record.seconds, "device": record.device,
+        "machine": record.machine, "finished": record.finished, "outputs": record.outputs,
+    })
+}
+
+fn described(task: &Task, record: &Record) -> String {
+    let device = record.device.as_deref().map(|device| format!(" on {device}")).unwrap_or_default();
+    let time = words::seconds(record.seconds);
+    let mut text = format!(
+        "{task}: {}, {time}{device}, key {}\n",
+        task.kind.name,
+        record.key_digest().short()
+    );
+    for (port, output) in &record.outputs {
+        let size = words::bytes(output.bytes);
+        text += &format!(
+            "  {port}: {size} in {} files, {}\n",
+            output.blobs.len(),
+            output.digest.short()
+        );
+        if let Value::Object(facts) = &output.summary {
+            for (name, value) in facts {
+                text += &format!("    {name}: {}\n", compact(value));
+            }
+        }
+    }
+    text
+}
+
+/// Returns a value on one line: maps as `a 1, b 2`, numbers short.
+fn compact(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let parts: Vec<String> =
+                map.iter().map(|(name, value)| format!("{name} {}", compact(value))).collect();
+            parts.join(", ")
+        }
+        Value::Array(items) => items.iter().map(compact).collect::<Vec<_>>().join(", "),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => {
+            format!("{:.4}", number.as_f64().unwrap_or(f64::NAN))
+        }
+        other => other.to_string(),
+    }
+}

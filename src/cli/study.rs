@@ -1,0 +1,130 @@
+//! What most commands begin with: from a manifest on the command line to a plan, to a slice of it,
+//! and to what the cache has of it.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use miette::GraphicalReportHandler;
+use miette::GraphicalTheme;
+
+use crate::cli::args::StudyArgs;
+use crate::cli::args::Target;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
+use crate::engine;
+use crate::engine::Status;
+use crate::manifest;
+use crate::manifest::Manifest;
+use crate::manifest::Report;
+use crate::plan;
+use crate::plan::DataFolders;
+use crate::plan::Plan;
+use crate::plan::TaskId;
+use crate::stages::STAGES;
+use crate::store::Record;
+use crate::store::Store;
+
+/// A plan with what the cache has of some of its tasks.
+pub(crate) struct Found {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// The cache.
+    pub(crate) store: Store,
+    /// The tasks asked for, each with what it made.
+    pub(crate) made: BTreeMap<TaskId, Record>,
+}
+
+/// A manifest with its plan.
+pub(crate) struct Opened {
+    /// What was read.
+    pub(crate) manifest: Manifest,
+    /// What it comes to.
+    pub(crate) plan: Plan,
+}
+
+/// Reads a manifest and plans it; draws every problem where there are some.
+pub(crate) fn open(args: &StudyArgs, screen: &Screen) -> Result<Opened, Failure> {
+    let manifest = manifest::load(&args.manifest, &args.set);
+    let manifest = manifest.map_err(|report| drawn(&report, screen))?;
+    let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest);
+    let plan = plan::build(&manifest.document, STAGES, &folders)
+        .map_err(|problems| drawn(&manifest.report(problems), screen))?;
+    Ok(Opened { manifest, plan })
+}
+
+/// Returns the plan of a manifest.
+pub(crate) fn plan(args: &StudyArgs, screen: &Screen) -> Result<Plan, Failure> {
+    Ok(open(args, screen)?.plan)
+}
+
+/// Draws every problem on standard error, and returns the failure that stands for them.
+fn drawn(report: &Report, screen: &Screen) -> Failure {
+    let theme =
+        if screen.colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
+    let mut count = 0;
+    for diagnosis in report.diagnoses() {
+        let mut text = String::new();
+        handler.render_report(&mut text, &diagnosis).expect("writing to a String cannot fail");
+        screen.say(text.trim_end());
+        count += 1;
+    }
+    Failure::Manifest { count, manifest: report.manifest.clone() }
+}
+
+/// Returns the tasks that stages or slices name; none where none is named.
+pub(crate) fn select(plan: &Plan, names: &[String]) -> Result<BTreeSet<TaskId>, Failure> {
+    let mut selected = BTreeSet::new();
+    for name in names {
+        let found = plan
+            .select(name)
+            .map_err(|error| Failure::Usage { problem: error.message, help: error.help })?;
+        selected.extend(found.tasks);
+    }
+    Ok(selected)
+}
+
+/// Returns an error where a task that is needed reads a file that was found nowhere.
+pub(crate) fn refuse_missing_sources(
+    plan: &Plan,
+    wanted: &BTreeSet<TaskId>,
+    args: &StudyArgs,
+) -> Result<(), Failure> {
+    let needed = plan.with_ancestors(wanted);
+    let is_needed = |id: &TaskId| wanted.is_empty() || needed.contains(id);
+    let mut missing = plan.missing_sources().into_iter();
+    let Some((id, name, param)) = missing.find(|(id, _, _)| is_needed(id)) else { return Ok(()) };
+    let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest);
+    let folders: Vec<String> =
+        folders.0.iter().map(|folder| format!("`{}`", folder.display())).collect();
+    let problem = format!(
+        "{}: `{name}`, named by its param `{param}`, is not in {}",
+        plan.task(id),
+        folders.join(" or ")
+    );
+    let help = "put it there, or name its folder with `--data DIR` or ABLATE_DATA";
+    Err(Failure::usage(problem).help(help))
+}
+
+/// Returns what the tasks of a target made; an error names those that have not run.
+pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<Found, Failure> {
+    let plan = plan(&target.study, screen)?;
+    let store = Store::open(cache)?;
+    let wanted = select(&plan, std::slice::from_ref(&target.stage))?;
+    let mut status = engine::status(&plan, &store);
+    let mut made = BTreeMap::new();
+    for id in wanted {
+        match status.remove(&id) {
+            Some(Status::Hit { record, .. }) => made.insert(id, *record),
+            _ => {
+                let problem = format!("`{}` has not run, or was run otherwise", plan.task(id));
+                let help =
+                    format!("ablate run {} {}", target.study.manifest.display(), plan.task(id));
+                return Err(Failure::usage(problem).help(help));
+            }
+        };
+    }
+    Ok(Found { plan, store, made })
+}

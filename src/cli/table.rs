@@ -1,0 +1,34 @@
+//! `ablate table`: the study's table, from what the cache holds.
+
+use std::path::Path;
+
+use crate::cli::args::LayoutArgs;
+use crate::cli::args::StudyArgs;
+use crate::cli::args::TableFormat;
+use crate::cli::failure::Failure;
+use crate::cli::results;
+use crate::cli::screen::Screen;
+use crate::cli::study;
+use crate::report::Study;
+use crate::report::StudyTable;
+use crate::store::Store;
+
+/// Shows the table; what has not run yet is said in it.
+pub(crate) fn run(
+    args: &StudyArgs,
+    asked: &LayoutArgs,
+    cache: &Path,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let opened = study::open(args, screen)?;
+    let layout = results::layout(opened.manifest.document.table.as_ref(), asked)?;
+    let store = Store::open(cache)?;
+    let study = Study::with_cells(&opened.plan, &results::finder(&opened.plan, &store))?;
+    let table = StudyTable::build(&study, &layout)?;
+    match asked.format {
+        TableFormat::Text => screen.print(&table.to_text()),
+        TableFormat::Json => screen.print_json(&table),
+        TableFormat::Csv => screen.print(&table.to_csv()),
+    }
+    Ok(())
+}
