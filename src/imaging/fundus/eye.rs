@@ -29,6 +29,8 @@ pub(super) struct Eye {
     pub(super) grade: usize,
     /// How ill it looks; mostly near the grade.
     pub(super) severity: f64,
+    /// Size of its lesions against life.
+    pub(super) lesions: f64,
     /// Number of the patient, who has two eyes.
     pub(super) patient: usize,
     pub(super) disc: Place,
@@ -61,6 +63,7 @@ impl Eye {
         Self {
             grade,
             severity,
+            lesions: settings.lesions,
             patient,
             disc,
             disc_radius: person.range(0.125, 0.16),

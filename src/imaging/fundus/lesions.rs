@@ -46,7 +46,8 @@ fn somewhere(eye: &Eye, stream: &mut Stream) -> Place {
 fn microaneurysms(canvas: &mut Canvas, eye: &Eye, mean: f64, stream: &mut Stream) {
     for _ in 0..about(mean, stream) {
         let place = somewhere(eye, stream);
-        canvas.spot(place, stream.range(0.016, 0.030), BLOOD, stream.range(0.7, 0.95));
+        let radius = eye.lesions * stream.range(0.016, 0.030);
+        canvas.spot(place, radius, BLOOD, stream.range(0.7, 0.95));
     }
 }
 
@@ -54,7 +55,7 @@ fn microaneurysms(canvas: &mut Canvas, eye: &Eye, mean: f64, stream: &mut Stream
 fn haemorrhages(canvas: &mut Canvas, eye: &Eye, mean: f64, stream: &mut Stream) {
     for _ in 0..about(mean, stream) {
         let middle = somewhere(eye, stream);
-        let size = stream.range(0.028, 0.062) * (0.8 + 0.1 * eye.severity);
+        let size = eye.lesions * stream.range(0.028, 0.062) * (0.8 + 0.1 * eye.severity);
         for _ in 0..4 {
             let off = stream.range(0.0, size * 0.8);
             let place = middle.towards(stream.range(0.0, std::f64::consts::TAU), off);
@@ -72,7 +73,8 @@ fn exudates(canvas: &mut Canvas, eye: &Eye, mean: f64, stream: &mut Stream) {
         for _ in 0..5 + stream.below(9) {
             let off = spread * stream.unit().sqrt();
             let place = middle.towards(stream.range(0.0, std::f64::consts::TAU), off);
-            canvas.spot(place, stream.range(0.012, 0.034), LIPID, stream.range(0.65, 0.95));
+            let radius = eye.lesions * stream.range(0.012, 0.034);
+            canvas.spot(place, radius, LIPID, stream.range(0.65, 0.95));
         }
     }
 }
@@ -82,7 +84,7 @@ fn cotton_wool(canvas: &mut Canvas, eye: &Eye, mean: f64, stream: &mut Stream) {
     for _ in 0..about(mean, stream) {
         let middle =
             eye.disc.towards(stream.range(0.0, std::f64::consts::TAU), stream.range(0.3, 0.6));
-        let radius = stream.range(0.05, 0.09);
+        let radius = eye.lesions * stream.range(0.05, 0.09);
         canvas.change(middle, radius, |place, light| {
             mix(light, WOOL, 0.6 * fade(place.distance(middle), 0.1 * radius, radius))
         });

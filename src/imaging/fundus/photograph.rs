@@ -28,6 +28,8 @@ pub struct Settings {
     pub balance: [f64; GRADES],
     /// Standard deviation of how ill an eye looks about its grade, in grades.
     pub overlap: f64,
+    /// Size of lesions against life, 1 or more: a small image shows none of life's size.
+    pub lesions: f64,
     /// Standard deviation of the sensor's noise, as a share of white.
     pub noise: f64,
 }
@@ -118,7 +120,13 @@ mod tests {
     use crate::seed::Seed;
 
     fn settings(size: usize) -> Settings {
-        Settings { size, balance: [0.45, 0.12, 0.19, 0.18, 0.06], overlap: 0.45, noise: 0.02 }
+        Settings {
+            size,
+            balance: [0.45, 0.12, 0.19, 0.18, 0.06],
+            overlap: 0.45,
+            lesions: 1.0,
+            noise: 0.02,
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct Fundus {
     /// nearly plain, 1 nearly hopeless.
     #[schemars(range(min = 0.0, max = 5.0))]
     pub overlap: f64,
+    /// Size of lesions against life: at 32 pixels, lesions of life's size are smaller than a pixel.
+    #[schemars(range(min = 1.0, max = 5.0))]
+    pub lesions: f64,
     /// Standard deviation of the sensor's noise, as a share of white.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub noise: f64,
@@ -53,6 +56,7 @@ impl Default for Fundus {
             test: 120,
             balance: [0.45, 0.12, 0.19, 0.18, 0.06],
             overlap: 0.45,
+            lesions: 1.0,
             noise: 0.02,
         }
     }
@@ -90,8 +94,8 @@ pub(super) fn render(
     params: &Params,
 ) -> Result<ImageSet, StageError> {
     let size = params.size.unwrap_or(DEFAULT_SIZE);
-    let (balance, overlap, noise) = (fundus.balance, fundus.overlap, fundus.noise);
-    let settings = Settings { size, balance, overlap, noise };
+    let Fundus { balance, overlap, lesions, noise, .. } = *fundus;
+    let settings = Settings { size, balance, overlap, lesions, noise };
     let names = || (0..GRADES).map(|grade| grade.to_string()).collect();
     let mut images = ImageSet::empty(size, size, params.classes.clone().unwrap_or_else(names));
     let total = fundus.counts().total();
