@@ -115,7 +115,9 @@ impl Document {
         let axes = fields.map("axes");
         let exclude = fields.list("exclude");
         let stages = fields.map("stages");
-        if stages.is_empty() && fields.get("stages").is_none_or(|node| node.entries().is_empty()) {
+        if stages.is_empty()
+            && fields.get("stages").is_none_or(|node| node.content == Content::Map(Vec::new()))
+        {
             fields.missing("stages", "the manifest", "stages: {retina: {kind: load}}");
         }
         let vars = fields.get("vars").cloned();

@@ -158,3 +158,102 @@ fn tidy(path: &Path) -> PathBuf {
     }
     tidied
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::load;
+    use crate::manifest::Manifest;
+
+    const BASE: &str = "ablate: 1\nname: base\nseed: 1\nstages:\n  a:\n    kind: x\n    params: {rate: 1, list: [{n: 1}, {n: 2}], old: 3}\n";
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        crate::files::write(&folder.join(name), text.as_bytes()).unwrap();
+    }
+
+    fn read(folder: &Path, name: &str, overrides: &[&str]) -> Result<Manifest, String> {
+        let overrides: Vec<String> = overrides.iter().map(|&one| one.to_owned()).collect();
+        load(&folder.join(name), &overrides)
+            .map_err(|report| report.to_string().replace(&folder.display().to_string(), "."))
+    }
+
+    fn params(manifest: &Manifest) -> String {
+        manifest.document.stages[0].params.to_json().to_string()
+    }
+
+    #[test]
+    fn a_manifest_is_laid_over_those_it_extends_and_set_over_all() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "base.yaml", BASE);
+        write(folder.path(), "more.yaml", "seed: 2\nstages: {a: {params: {more: true}}}\n");
+        let over = "extends: [../base.yaml, ../more.yaml]\nname: over\nstages: {a: {params: {rate: 2, old: null}}}\n";
+        write(folder.path(), "deep/over.yaml", over);
+        let manifest = read(folder.path(), "deep/over.yaml", &[]).unwrap();
+        assert_eq!((manifest.document.name.as_str(), manifest.document.seed), ("over", 2));
+        assert_eq!(params(&manifest), r#"{"list":[{"n":1},{"n":2}],"more":true,"rate":2}"#);
+        let sets = [
+            "stages.a.params.list.1.n=5",
+            "stages.a.params.more=",
+            "seed=9",
+            "stages.a.params.new.deep=[1, x]",
+        ];
+        let manifest = read(folder.path(), "deep/over.yaml", &sets).unwrap();
+        assert_eq!(manifest.document.seed, 9);
+        assert_eq!(manifest.document.overrides, sets);
+        assert_eq!(
+            params(&manifest),
+            r#"{"list":[{"n":1},{"n":5}],"new":{"deep":[1,"x"]},"rate":2}"#
+        );
+    }
+
+    #[test]
+    fn a_value_keeps_the_place_where_it_was_written_last() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "base.yaml", BASE);
+        write(
+            folder.path(),
+            "over.yaml",
+            "extends: base.yaml\nstages: {a: {params: {rate: two}}}\n",
+        );
+        let manifest = read(folder.path(), "over.yaml", &["stages.a.params.old=[4]"]).unwrap();
+        let params = &manifest.document.stages[0].params;
+        let written = |path: &[&str]| {
+            let path: Vec<String> = path.iter().map(|&name| name.to_owned()).collect();
+            let span = params.span_at(&path, false);
+            let text = manifest.sources.text(span.file);
+            let name = manifest.sources.name(span.file).rsplit('/').next().unwrap();
+            format!("{name}: {}", &text[span.offset..span.offset + span.length])
+        };
+        assert_eq!(written(&["rate"]), "over.yaml: two");
+        assert_eq!(written(&["list", "0", "n"]), "base.yaml: 1");
+        assert_eq!(written(&["old", "0"]), "--set: 4");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_where_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "base.yaml", BASE);
+        write(folder.path(), "a.yaml", "extends: b.yaml\n");
+        write(folder.path(), "b.yaml", "extends: [base.yaml, ./a.yaml]\n");
+        write(folder.path(), "lost.yaml", "extends: [gone.yaml, 3]\n");
+        crate::files::write(&folder.path().join("noise.yaml"), b"a: \xff").unwrap();
+        let fault = |name: &str, sets: &[&str]| read(folder.path(), name, sets).unwrap_err();
+        insta::assert_snapshot!(fault("a.yaml", &[]), @"./b.yaml:1:22: manifests extend one another in a circle: a.yaml -> b.yaml -> a.yaml");
+        insta::assert_snapshot!(fault("lost.yaml", &[]), @"
+        ./lost.yaml:1:11: cannot read `./gone.yaml`: No such file or directory (os error 2) (help: paths are relative to the file that names them)
+        ./lost.yaml:1:22: an entry of `extends` is `3`; the path of a manifest expected
+        ");
+        insta::assert_snapshot!(fault("none.yaml", &[]), @"./none.yaml: cannot read `./none.yaml`: No such file or directory (os error 2)");
+        insta::assert_snapshot!(fault("noise.yaml", &[]), @"./noise.yaml: `./noise.yaml` is no text: byte 3 is not UTF-8");
+        let sets =
+            ["seed", "stages..a=1", "stages.a.params.list.2.n=1", "stages.a.kind.x=1", "seed=[1"];
+        insta::assert_snapshot!(fault("base.yaml", &sets), @"
+        --set:1:1: `seed` sets nothing: it has no `=` (help: write `--set stages.NAME.params.PARAM=VALUE`)
+        --set:1:1: `stages..a` is no path: a name is empty
+        --set:1:22: `2` is no place in a list of 2 (help: places count from 0 to 1)
+        --set:1:15: `x` lies below `x`, which is no map
+        --set:1:6: no valid YAML: unclosed bracket '['
+        ");
+    }
+}

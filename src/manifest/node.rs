@@ -93,6 +93,16 @@ impl Node {
         }
     }
 
+    /// Returns the value at a path of keys and places in lists.
+    pub fn at(&self, path: &[String]) -> Option<&Self> {
+        let Some((first, rest)) = path.split_first() else { return Some(self) };
+        let next = match &self.content {
+            Content::List(items) => items.get(first.parse::<usize>().ok()?)?,
+            _ => self.get(first)?,
+        };
+        next.at(rest)
+    }
+
     /// Returns where the value at a path was written, or as much of the path as exists. A place
     /// named by its key (`about_key`) is the key's.
     pub fn span_at(&self, path: &[String], about_key: bool) -> Span {

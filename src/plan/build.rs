@@ -38,17 +38,20 @@ pub fn build(
     let linked = Linker::new(document, &axes, kinds, &mut problems).link_all(&mut problems);
     let order = order(&linked, &mut problems);
     let scope = Scope { vars: &document.vars, axes: &axes };
-    let named: Vec<BTreeSet<usize>> = linked
-        .iter()
-        .map(|stage| {
-            stage.as_ref().map(|stage| named_axes(stage, scope, &mut problems)).unwrap_or_default()
-        })
-        .collect();
+    let mut unclear = BTreeSet::new();
+    let mut named: Vec<BTreeSet<usize>> = Vec::new();
+    for (at, stage) in linked.iter().enumerate() {
+        let known = problems.0.len();
+        let axes = stage.as_ref().map(|stage| named_axes(stage, scope, &mut problems));
+        named.push(axes.unwrap_or_default());
+        if problems.0.len() > known {
+            unclear.insert(at);
+        }
+    }
     let spans = spans(&linked, &order, &named, &axes, &mut problems);
     let mut tasks = Tasks::new(document, &axes, &spans);
-    // Values that could not be found would be reported again as params of the wrong type.
-    let named_well = problems.is_empty();
-    let mut settler = Settler::new(scope, Finder::new(data));
+    let linked_well = problems.is_empty();
+    let mut settler = Settler::new(scope, Finder::new(data), unclear);
     for &at in &order {
         let Some(stage) = &linked[at] else { continue };
         let Some(cells) = axes.cells(&spans[at]) else {
@@ -60,7 +63,7 @@ pub fn build(
         };
         for cell in cells {
             let settled = settler.settle(at, stage, &named[at], &cell, &mut problems);
-            if let Some(settled) = settled.filter(|_| named_well) {
+            if let Some(settled) = settled.filter(|_| linked_well) {
                 tasks.add(at, stage, cell, &settled, &mut problems);
             }
         }
@@ -164,5 +167,180 @@ impl Plan {
                 .collect()
         };
         self.tasks.iter().flat_map(missing).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use crate::plan::tests::STUDY;
+    use crate::plan::tests::faults;
+    use crate::plan::tests::plan;
+
+    #[test]
+    fn a_thousand_tasks_are_planned() {
+        let mut text = "ablate: 1\nname: thousand\naxes:\n  a: [".to_owned();
+        for value in 0..500 {
+            write!(text, "{value}, ").unwrap();
+        }
+        text += "]\nstages:\n  numbers: {kind: draw}\n  parts: {kind: divide, inputs: {numbers: numbers}}\n";
+        text +=
+            "  fit: {kind: fit, inputs: {numbers: parts.train}, params: {rate: \"${axis.a}\"}}\n";
+        text += "  score: {kind: judge, inputs: {model: fit, numbers: parts.test}}\n";
+        let plan = plan(&text);
+        assert_eq!(plan.tasks.len(), 1_002);
+        let recipes: std::collections::BTreeSet<_> =
+            plan.tasks.iter().map(|task| task.recipe.unwrap()).collect();
+        assert_eq!(recipes.len(), 1_002);
+    }
+
+    #[test]
+    fn every_task_comes_after_what_enters_it() {
+        for task in &plan(STUDY).tasks {
+            assert!(task.all_inputs().all(|(_, input)| input.task < task.id), "{task}");
+        }
+    }
+
+    #[test]
+    fn a_slice_holds_an_axis_and_a_hole_leaves_cells_out() {
+        let text = STUDY.replace("seed: 7", "seed: 7\nexclude: [{arm: sum, rate: 0.2}]")
+            + "  again: {kind: add, inputs: {numbers: [\"fit[arm=none,rate=0.2]\", \"fit.model[arm=sum+fake,rate=0.1]\"]}}\n";
+        let plan = plan(&text);
+        assert_eq!(plan.select("fit").unwrap().tasks.len(), 10);
+        assert_eq!(plan.select("score").unwrap().tasks.len(), 10);
+        let again: Vec<String> = plan
+            .select("again")
+            .unwrap()
+            .tasks
+            .iter()
+            .map(|id| {
+                let task = plan.task(*id);
+                let inputs: Vec<String> =
+                    task.all_inputs().map(|(_, input)| plan.task(input.task).to_string()).collect();
+                format!("{task}: {}", inputs.join(" "))
+            })
+            .collect();
+        insta::assert_snapshot!(again.join("\n"), @"
+        again[seed=1]: fit[arm=none,rate=0.2,seed=1] fit[arm=sum+fake,rate=0.1,seed=1]
+        again[seed=2]: fit[arm=none,rate=0.2,seed=2] fit[arm=sum+fake,rate=0.1,seed=2]
+        ");
+    }
+
+    #[test]
+    fn a_branch_that_is_not_taken_adds_no_task() {
+        let plan = plan(STUDY);
+        let none = plan.select("fit[arm=none]").unwrap().tasks;
+        let needed = plan.with_ancestors(&none);
+        let stages: std::collections::BTreeSet<&str> =
+            needed.iter().map(|id| plan.task(*id).stage.as_str()).collect();
+        assert_eq!(stages.into_iter().collect::<Vec<_>>(), ["fit", "numbers", "parts"]);
+    }
+
+    #[test]
+    fn the_axis_seed_sets_the_seed_of_what_spans_it_and_of_nothing_else() {
+        let plan = plan(STUDY);
+        let seed = |text: &str| plan.task(*plan.select(text).unwrap().tasks.first().unwrap()).seed;
+        let one = "fit[arm=none,rate=0.1,seed=1]";
+        assert_eq!(seed("gan"), 7);
+        assert_ne!(seed(one), 7);
+        assert_ne!(seed(one), seed("fit[arm=none,rate=0.1,seed=2]"));
+        assert_eq!(seed(one), seed("fit[arm=sum,rate=0.2,seed=1]"));
+        assert_eq!(seed("parts"), 0);
+        assert_eq!(seed("score"), 0);
+    }
+
+    #[test]
+    fn names_resources_and_retries_never_change_a_recipe() {
+        let renamed = STUDY
+            .replace(
+                "gan: {kind: fit,",
+                "wgan: {kind: fit, retries: 2, about: x, resources: {cpus: 3},",
+            )
+            .replace("numbers: gan", "numbers: wgan");
+        let (before, after) = (plan(STUDY), plan(&renamed));
+        let recipes = |plan: &crate::plan::Plan| -> Vec<_> {
+            plan.tasks.iter().map(|task| task.recipe).collect()
+        };
+        assert_eq!(recipes(&before), recipes(&after));
+        let gan = after.task(*after.select("wgan").unwrap().tasks.first().unwrap());
+        assert_eq!((gan.retries, gan.resources.cpus), (2, 3));
+    }
+
+    #[test]
+    fn a_changed_param_changes_the_recipes_behind_it_and_no_others() {
+        let (before, after) = (plan(STUDY), plan(&STUDY.replace("value: 1", "value: 2")));
+        let changed: std::collections::BTreeSet<String> = before
+            .tasks
+            .iter()
+            .zip(&after.tasks)
+            .filter(|(before, after)| before.recipe != after.recipe)
+            .map(|(task, _)| {
+                format!("{} {}", task.stage, task.cell.get("arm").map_or("", |arm| arm))
+            })
+            .collect();
+        assert_eq!(
+            changed.into_iter().collect::<Vec<_>>(),
+            ["fake ", "fit sum+fake", "score sum+fake"]
+        );
+    }
+
+    #[test]
+    fn faults_of_shape_are_said_with_their_remedy() {
+        let study = |stages: &str| {
+            faults(&format!(
+                "ablate: 1\nname: x\naxes: {{arm: [a, b], seed: [1]}}\nstages:\n  numbers: {{kind: draw, params: {{count: 200}}}}\n{stages}"
+            ))
+        };
+        insta::assert_snapshot!(study("  a: {kind: add, inputs: {numbers: c}}\n  b: {kind: add, inputs: {numbers: a}}\n  c: {kind: add, inputs: {numbers: [numbers, b]}}\n  d: {kind: add, inputs: {numbers: d}}\n"), @"
+        7:36: stages feed one another in a circle: a -> b -> c -> a (help: take one of these inputs away)
+        9:36: stages feed one another in a circle: d -> d (help: take one of these inputs away)
+        ");
+        insta::assert_snapshot!(study("  kept: {kind: add, inputs: {numbers: numbers}, params: {keep: 443}}\n"), @"6:3: stage `kept` cannot run: it keeps 443 of 200 numbers");
+        insta::assert_snapshot!(study("  a: {kind: add, inputs: {numbers: \"numbers[arm=a]\"}}\n"), @"6:36: stage `numbers` does not span axis `arm` (help: leave this slice out)");
+        insta::assert_snapshot!(study("  a: {kind: add, inputs: {numbers: {by: arm, a: numbers}}}\n"), @"6:27: input `numbers` of stage `a` does not say what enters for `b` of axis `arm` (help: add `b: [STAGE, ...]`)");
+        insta::assert_snapshot!(study("  a: {kind: divide, inputs: {numbers: [numbers, numbers]}}\n  b: {kind: add, inputs: {numbers: []}}\n"), @"
+        6:49: input `numbers` of stage `a` takes one artifact; 2 are named
+        7:27: nothing enters input `numbers` of stage `b`
+        ");
+        insta::assert_snapshot!(study("  a: {kind: add, spans: [arm], inputs: {numbers: numbers}}\nexclude: [{arm: a}, {arm: c}]\ntable: {stage: sore, rows: [arms]}\n"), @"
+        7:27: axis `arm` has no value `c` (help: its values are `a`, `b`)
+        8:16: there is no stage `sore`
+        8:29: there is no axis `arms` (help: did you mean `arm`?)
+        ");
+    }
+
+    #[test]
+    fn faults_of_the_language_are_said_with_their_remedy() {
+        insta::assert_snapshot!(faults(""), @"
+        1:1: the manifest has no `ablate`, its format (help: write `ablate: 1`)
+        1:1: the manifest has no `name` (help: write `name: my-study`)
+        1:1: the manifest has no `stages` (help: write `stages: {retina: {kind: load}}`)
+        ");
+        insta::assert_snapshot!(faults("ablate: 2\nname: x\nsed: 3\nseed: -1\nstages: {a b: {kind: draw, param: {}}, c: {retries: x}}"), @"
+        1:9: the manifest's format `ablate` is `2`; `1` expected
+        3:1: the manifest has no field `sed` (help: did you mean `seed`?)
+        4:7: `seed` is `-1`; a whole number from 0 to 18446744073709551615 expected
+        5:10: `a b` cannot name a stage (help: a name consists of letters, digits, `-` and `_`)
+        5:28: stage `a b` has no field `param` (help: did you mean `params`?)
+        5:40: stage `c` has no `kind` (help: write `kind: load`, or another of those that `ablate kinds` lists)
+        5:53: `retries` is `x`; a whole number from 0 to 100 expected
+        ");
+        insta::assert_snapshot!(faults("ablate: 1\nname: x\naxes: {a: 3, b: [], c: [1, 1, {x: 2}, [3], 'a,b']}\nexclude: {a: 1}\nstages: [a]"), @"
+        3:11: axis `a` is `3`; a list of values expected
+        3:17: axis `b` has no values
+        3:28: axis `c` has the value `1` twice
+        3:31: a value of axis `c` has no `name` (help: write `{name: ..., ...}`)
+        3:39: a value of axis `c` is a list; a text expected
+        3:44: `a,b` cannot name a value of an axis (help: slices are written `stage[axis=value,...]`: leave out `,`, `=`, `[` and `]`)
+        4:10: `exclude` is a map; a list expected
+        5:9: `stages` is a list; a map expected
+        ");
+        insta::assert_snapshot!(faults("ablate: 1\nname: x\nstages: {a: {kind: add, inputs: {numbers: {arm: [a]}}}, b: {kind: add, inputs: {numbers: [{x: 1}, 'c d']}}}"), @r#"
+        3:43: a map of inputs has no `by` (help: write `{by: AXIS, VALUE: [STAGE, ...], ...}`)
+        3:91: a map names no artifact (help: write `stage`, `stage.port` or a list of those; put a slice in quotes: `"stage[axis=value]"`)
+        3:99: `c d` names no artifact: a name consists of letters, digits, `-` and `_` (help: write `stage`, `stage.port` or `stage[axis=value].port`)
+        "#);
+        insta::assert_snapshot!(faults("- a\n- b\n"), @"1:1: the manifest is a list; a map expected");
     }
 }

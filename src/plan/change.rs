@@ -140,3 +140,111 @@ fn params(old: &Value, new: &Value, path: &str, found: &mut Vec<Change>) {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::Just;
+    use proptest::prelude::Strategy;
+    use proptest::prelude::any;
+    use proptest::prop_assert_eq;
+    use proptest::prop_oneof;
+    use proptest::proptest;
+    use serde_json::json;
+
+    use super::changes;
+    use crate::digest::Digest;
+    use crate::plan::TaskKey;
+
+    fn key() -> TaskKey {
+        TaskKey {
+            format: 1,
+            kind: "fit".to_owned(),
+            version: 1,
+            params: json!({"epochs": 40, "schedule": [{"rate": 0.1}], "mode": null}),
+            inputs: BTreeMap::from([("images".to_owned(), vec![Digest::of_bytes(b"a")])]),
+            sources: BTreeMap::from([("a.npz".to_owned(), Digest::of_bytes(b"b"))]),
+            seed: 7,
+        }
+    }
+
+    fn keys() -> impl Strategy<Value = TaskKey> {
+        let digest = || (0_u8..3).prop_map(|byte| Digest::of_bytes(&[byte]));
+        let digests = proptest::collection::vec(digest(), 0..3);
+        let kinds = prop_oneof![Just("fit".to_owned()), Just("add".to_owned())];
+        let params =
+            prop_oneof![Just(json!({})), (0_u8..3).prop_map(|n| json!({"a": n, "b": [n]}))];
+        let inputs = proptest::collection::btree_map("[ab]", digests, 0..2);
+        let sources = proptest::collection::btree_map("[ab]", digest(), 0..2);
+        (1_u32..3, kinds, 1_u32..3, params, inputs, sources, any::<bool>()).prop_map(
+            |(format, kind, version, params, inputs, sources, seed)| TaskKey {
+                format,
+                kind,
+                version,
+                params,
+                inputs,
+                sources,
+                seed: u64::from(seed),
+            },
+        )
+    }
+
+    #[test]
+    fn each_difference_is_said_with_old_and_new() {
+        let mut new = key();
+        new.version = 2;
+        new.params = json!({"epochs": 60, "schedule": [{"rate": 0.1}, {"rate": 0.2}]});
+        new.seed = 8;
+        new.sources = BTreeMap::new();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&changes(Some(&key()), &new)).unwrap(), @r#"
+        [
+          {
+            "change": "version",
+            "old": 1,
+            "new": 2
+          },
+          {
+            "change": "param",
+            "path": "epochs",
+            "old": 40,
+            "new": 60
+          },
+          {
+            "change": "param",
+            "path": "mode",
+            "old": null,
+            "new": null
+          },
+          {
+            "change": "param",
+            "path": "schedule.1",
+            "old": null,
+            "new": {
+              "rate": 0.2
+            }
+          },
+          {
+            "change": "source",
+            "name": "a.npz",
+            "old": "10e5cf3d3c8a4f9f3468c8cc58eea84892a22fdadbc1acb22410190044c1d553",
+            "new": null
+          },
+          {
+            "change": "seed",
+            "old": 7,
+            "new": 8
+          }
+        ]
+        "#);
+        assert_eq!(changes(None, &new).len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_equal_exactly_where_nothing_changed_and_digests_are(a in keys(), b in keys()) {
+            prop_assert_eq!(changes(Some(&a), &b).is_empty(), a == b);
+            prop_assert_eq!(a.digest() == b.digest(), a == b);
+        }
+    }
+}

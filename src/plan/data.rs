@@ -86,3 +86,56 @@ fn digest(path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
         .collect();
     Ok(Digest::of_value(&listed?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::digest::Digest;
+    use crate::manifest;
+    use crate::plan::DataFolders;
+    use crate::plan::Plan;
+    use crate::plan::build;
+    use crate::plan::toys::TOYS;
+
+    fn plan(folder: &Path, params: &str) -> Result<Plan, String> {
+        let path = folder.join("study.yaml");
+        let text =
+            format!("ablate: 1\nname: x\nstages: {{numbers: {{kind: draw, params: {params}}}}}\n");
+        crate::files::write(&path, text.as_bytes()).unwrap();
+        let manifest = manifest::load(&path, &[]).unwrap();
+        let data = DataFolders::new([folder.join("data")], &path);
+        build(&manifest.document, TOYS, &data).map_err(|problems| {
+            manifest.report(problems).to_string().replace(&folder.display().to_string(), ".")
+        })
+    }
+
+    #[test]
+    fn a_file_is_found_in_the_first_folder_and_its_content_makes_the_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            crate::files::write(&folder.path().join(name), text.as_bytes()).unwrap();
+        };
+        let recipe = || plan(folder.path(), "{file: n.csv}").unwrap().tasks[0].recipe;
+        assert_eq!(recipe(), None);
+        assert_eq!(
+            plan(folder.path(), "{file: n.csv}").unwrap().missing_sources(),
+            [(crate::plan::TaskId(0), "n.csv".to_owned(), "file".to_owned())]
+        );
+        write("n.csv", "1");
+        let beside = recipe();
+        write("data/n.csv", "2");
+        assert!(beside.is_some() && recipe().is_some() && recipe() != beside);
+        write("data/n.csv", "1");
+        assert_eq!(recipe(), beside);
+    }
+
+    #[test]
+    fn a_pin_stands_for_a_missing_file_and_refuses_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let params = format!("{{file: n.csv, blake3: {}}}", Digest::of_bytes(b"1"));
+        assert!(plan(folder.path(), &params).unwrap().tasks[0].recipe.is_some());
+        crate::files::write(&folder.path().join("n.csv"), b"2").unwrap();
+        insta::assert_snapshot!(plan(folder.path(), &params).unwrap_err(), @"./study.yaml:3:47: `./n.csv` is not the file that the manifest asks for: its digest is 813e9b729141e7f385afa0a2d0df3e6c3789e427ffe4aeef566a565bc8f2fe3d, expected d63bd9a826af91c1fea371965a64e11ee20f13e46b5f52c59901136605b3a487 (help: fetch the file again, or change `blake3` if the new content is meant)");
+    }
+}

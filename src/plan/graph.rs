@@ -138,3 +138,63 @@ pub fn to_mermaid(plan: &Plan) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prop_assert;
+    use proptest::prop_assert_eq;
+    use proptest::proptest;
+
+    use super::StageGraph;
+    use crate::plan::tests::plan;
+
+    proptest! {
+        #[test]
+        fn producers_come_first_and_only_cycles_are_left_out(
+            edges in proptest::collection::vec((0_usize..8, 0_usize..8), 0..14)
+        ) {
+            let graph = StageGraph::new(8, edges.iter().copied());
+            let order = graph.order();
+            let at = |stage: usize| order.iter().position(|&known| known == stage);
+            for &(from, to) in &edges {
+                if let Some(to) = at(to) {
+                    prop_assert!(at(from).is_some_and(|from| from < to));
+                }
+            }
+            let cycles = graph.cycles();
+            prop_assert_eq!(cycles.is_empty(), order.len() == 8);
+            for cycle in cycles {
+                prop_assert_eq!(cycle.first(), cycle.last());
+                prop_assert!(cycle.windows(2).all(|pair| edges.contains(&(pair[0], pair[1]))));
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_show_stages_and_ports() {
+        let plan = plan(
+            "ablate: 1\nname: x\naxes: {seed: [1, 2]}\nstages:\n  numbers: {kind: draw}\n  parts: {kind: divide, inputs: {numbers: numbers}}\n  fit: {kind: fit, spans: seed, inputs: {numbers: parts.train, validation: parts.validation}}\n",
+        );
+        insta::assert_snapshot!(super::to_dot(&plan), @r#"
+        digraph study {
+          rankdir=LR;
+          node [shape=box];
+          "numbers" [label="numbers\ndraw"];
+          "parts" [label="parts\ndivide"];
+          "fit" [label="fit\nfit x 2"];
+          "numbers" -> "parts" [label="numbers > numbers"];
+          "parts" -> "fit" [label="train > numbers"];
+          "parts" -> "fit" [label="validation > validation"];
+        }
+        "#);
+        insta::assert_snapshot!(super::to_mermaid(&plan), @r#"
+        flowchart LR
+          s0["numbers<br/>draw"]
+          s1["parts<br/>divide"]
+          s2["fit<br/>fit x 2"]
+          s0 -->|"numbers > numbers"| s1
+          s1 -->|"train > numbers"| s2
+          s1 -->|"validation > validation"| s2
+        "#);
+    }
+}

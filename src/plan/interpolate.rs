@@ -213,6 +213,16 @@ impl Scope<'_> {
     }
 }
 
+/// Returns whether a text in a node has a placeholder.
+pub(super) fn has_placeholder(node: &Node) -> bool {
+    match &node.content {
+        Content::Text(text) => text.contains("${"),
+        Content::List(items) => items.iter().any(has_placeholder),
+        Content::Map(entries) => entries.iter().any(|entry| has_placeholder(&entry.value)),
+        _ => false,
+    }
+}
+
 /// Returns where a placeholder stands in a text, as exactly as quotes allow.
 fn place(node: &Node, text: &str, name: &str) -> Span {
     let start = (name.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
@@ -246,4 +256,54 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
         parts.push(Part::Text(rest));
     }
     Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::plan::tests::faults;
+    use crate::plan::tests::plan;
+
+    fn study(head: &str, params: &str) -> String {
+        format!(
+            "ablate: 1\nname: x\n{head}\nstages:\n  numbers: {{kind: draw}}\n  parts: {{kind: divide, inputs: {{numbers: numbers}}}}\n  fit: {{kind: fit, inputs: {{numbers: parts.train}}, params: {params}}}\n"
+        )
+    }
+
+    #[test]
+    fn a_whole_placeholder_keeps_its_type_and_a_part_becomes_text() {
+        let head = "vars: {deep: {epochs: 3}, same: '${vars.deep.epochs}'}\naxes: {step: [{name: small, rate: 0.1}, {name: large, rate: 2}]}";
+        let params = "{epochs: '${vars.same}', rate: '${axis.step.rate}', name: '${axis.step.name} of ${vars.same} $${x}'}";
+        let plan = plan(&study(head, params));
+        let found: Vec<_> = plan.tasks[2..].iter().map(|task| task.params.clone()).collect();
+        assert_eq!(
+            found,
+            [
+                json!({"epochs": 3, "rate": 0.1, "name": "small of 3 ${x}"}),
+                json!({"epochs": 3, "rate": 2.0, "name": "large of 3 ${x}"}),
+            ]
+        );
+    }
+
+    #[test]
+    fn params_may_come_whole_from_an_axis() {
+        let head = "axes: {step: [{name: small, params: {rate: 0.1}}, {name: large, params: {rate: 2, epochs: 5}}]}";
+        let plan = plan(&study(head, "'${axis.step.params}'"));
+        assert_eq!(plan.tasks[3].params, json!({"epochs": 5, "rate": 2.0, "name": ""}));
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_said_with_its_place() {
+        let head = "vars: {size: 3, loop: '${vars.loop}'}\naxes: {step: [1, {name: b, rate: 2}]}";
+        let params = "{epochs: '${vars.sise}', rate: ['${axis.stepp}', '${axis.step.rate}', '${var.size}', '${vars.loop}'], name: 'a ${vars.size'}";
+        insta::assert_snapshot!(faults(&study(head, params)), @"
+        3:24: `${vars.loop}` refers to itself
+        8:70: there is no `vars.sise` (help: did you mean `size`?)
+        8:93: there is no axis `stepp` (help: did you mean `step`?)
+        8:110: the value `1` of axis `step` has no field `rate`
+        8:131: `${var.size}` stands for nothing (help: did you mean `vars`?)
+        8:168: `${vars.size` is not closed (help: close it with `}`, or write `$${` for a literal `${`)
+        ");
+    }
 }

@@ -109,3 +109,61 @@ fn never_divided(tasks: &[Task], input: InputRef) -> bool {
         task.kind.output(input.port).is_some_and(|port| matches!(port.lineage, Lineage::Only(_)));
     !divides && task.all_inputs().all(|(_, input)| never_divided(tasks, input))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::tests::faults;
+    use crate::plan::tests::plan;
+
+    fn study(stages: &str) -> String {
+        format!(
+            "ablate: 1\nname: x\nstages:\n  retina: {{kind: draw}}\n  parts: {{kind: divide, inputs: {{numbers: retina}}}}\n{stages}"
+        )
+    }
+
+    #[test]
+    fn a_test_image_that_reaches_a_fit_is_named_with_its_path() {
+        insta::assert_snapshot!(faults(&study("  classic: {kind: add, inputs: {numbers: [parts.train, parts.test]}}\n  gan: {kind: fit, inputs: {numbers: classic}}\n")), @r#"7:38: test images reach stage `gan`, which fits, selects or labels by what enters `numbers`: retina -> parts.test -> classic -> gan (help: take training or, where a port selects, validation images; a study of leakage writes `allow_leakage: "REASON"` on stage `gan`)"#);
+        insta::assert_snapshot!(faults(&study("  gan: {kind: fit, inputs: {numbers: [parts.train, parts.validation], validation: parts.test}}\n")), @r#"
+        6:52: validation images reach stage `gan`, which fits, selects or labels by what enters `numbers`: retina -> parts.validation -> gan (help: take training images; a study of leakage writes `allow_leakage: "REASON"` on stage `gan`)
+        6:83: test images reach stage `gan`, which selects by what enters `validation`: retina -> parts.test -> gan (help: take training or, where a port selects, validation images; a study of leakage writes `allow_leakage: "REASON"` on stage `gan`)
+        "#);
+    }
+
+    #[test]
+    fn undivided_images_fit_nothing() {
+        insta::assert_snapshot!(faults(&study("  copies: {kind: add, inputs: {numbers: retina}}\n  gan: {kind: fit, inputs: {numbers: copies}}\n")), @"7:38: images that were never divided reach stage `gan`, which fits, selects or labels by what enters `numbers`: retina -> copies -> gan (help: put a `split` between, and take its `train`)");
+    }
+
+    #[test]
+    fn dividing_test_images_again_does_not_launder_them() {
+        let text = study(
+            "  again: {kind: divide, inputs: {numbers: parts.test}}\n  gan: {kind: fit, inputs: {numbers: again.train}}\n",
+        );
+        insta::assert_snapshot!(faults(&text), @r#"7:38: test images reach stage `gan`, which fits, selects or labels by what enters `numbers`: retina -> parts.test -> again.train -> gan (help: take training or, where a port selects, validation images; a study of leakage writes `allow_leakage: "REASON"` on stage `gan`)"#);
+        let fine = plan(&text.replace("numbers: parts.test", "numbers: parts.train"));
+        assert!(fine.tasks.iter().all(|task| task.leaks.is_empty()));
+    }
+
+    #[test]
+    fn what_was_selected_by_validation_images_still_counts_as_training() {
+        let fine = plan(&study(
+            "  grader: {kind: fit, inputs: {numbers: parts.train, validation: parts.validation}}\n  fit: {kind: fit, inputs: {numbers: grader}}\n",
+        ));
+        assert_eq!(fine.tasks.last().unwrap().partitions["model"].len(), 1);
+    }
+
+    #[test]
+    fn a_permitted_leak_marks_everything_behind_it() {
+        let leaky = plan(&study(
+            "  gan: {kind: fit, allow_leakage: to see it, inputs: {numbers: [parts.train, parts.test]}}\n  fakes: {kind: add, inputs: {numbers: gan}}\n  fit: {kind: fit, inputs: {numbers: fakes}}\n  clean: {kind: fit, inputs: {numbers: parts.train}}\n",
+        ));
+        let marked: Vec<&str> = leaky
+            .tasks
+            .iter()
+            .filter(|task| task.leaks == ["to see it"])
+            .map(|task| task.stage.as_str())
+            .collect();
+        assert_eq!(marked, ["gan", "fakes", "fit"]);
+    }
+}

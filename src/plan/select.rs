@@ -103,3 +103,43 @@ fn unknown<'a, I: Iterator<Item = &'a str>>(
         did_you_mean(name, known()).unwrap_or_else(|| format!("{what} are {}", quoted(known())));
     SelectError { message: message.to_owned(), help: Some(help) }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::tests::STUDY;
+    use crate::plan::tests::plan;
+
+    #[test]
+    fn a_text_selects_the_cells_it_names() {
+        let plan = plan(STUDY);
+        let names = |text: &str| -> Vec<String> {
+            let selected = plan.select(text).unwrap();
+            selected.tasks.iter().map(|id| plan.task(*id).to_string()).collect()
+        };
+        assert_eq!(names("gan"), ["gan"]);
+        assert_eq!(
+            names("fit[seed=2, arm=sum+fake]"),
+            ["fit[arm=sum+fake,rate=0.1,seed=2]", "fit[arm=sum+fake,rate=0.2,seed=2]"]
+        );
+        assert_eq!(plan.select("parts.test").unwrap().port, Some("test"));
+    }
+
+    #[test]
+    fn what_selects_nothing_is_said_with_what_was_meant() {
+        let plan = plan(STUDY);
+        let fault = |text: &str| {
+            let error = plan.select(text).unwrap_err();
+            format!("{error} ({})", error.help.as_deref().unwrap_or_default())
+        };
+        let texts =
+            ["fitt", "gan[arm=none]", "fit[arms=none]", "fit[arm=sun]", "parts.tests", "fit[arm"];
+        insta::assert_snapshot!(texts.map(fault).join("\n"), @"
+        there is no stage `fitt` (did you mean `fit`?)
+        stage `gan` does not span axis `arm` (its axes are none)
+        stage `fit` does not span axis `arms` (did you mean `arm`?)
+        axis `arm` has no value `sun` (did you mean `sum`?)
+        stage `parts` has no output `tests` (did you mean `test`?)
+        `fit[arm` names no artifact: `]` is missing (write `stage`, `stage.port` or `stage[axis=value].port`)
+        ");
+    }
+}

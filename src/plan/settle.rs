@@ -19,6 +19,7 @@ use crate::plan::axes::Cell;
 use crate::plan::data::Finder;
 use crate::plan::data::Refused;
 use crate::plan::interpolate::Scope;
+use crate::plan::interpolate::has_placeholder;
 use crate::plan::link::Linked;
 use crate::stage::ParamProblem;
 use crate::stage::Resources;
@@ -40,13 +41,16 @@ pub(super) struct Settled {
 pub(super) struct Settler<'a> {
     scope: Scope<'a>,
     finder: Finder<'a>,
+    /// Stages with placeholders that stand for nothing.
+    unclear: BTreeSet<usize>,
     settled: BTreeMap<(usize, Cell), Option<Rc<Settled>>>,
 }
 
 impl<'a> Settler<'a> {
-    /// Settles with these values, and looks for sources with this finder.
-    pub(super) fn new(scope: Scope<'a>, finder: Finder<'a>) -> Self {
-        Self { scope, finder, settled: BTreeMap::new() }
+    /// Settles with these values, and looks for sources with this finder; `unclear` stages have
+    /// placeholders that stand for nothing, which has been reported.
+    pub(super) fn new(scope: Scope<'a>, finder: Finder<'a>, unclear: BTreeSet<usize>) -> Self {
+        Self { scope, finder, unclear, settled: BTreeMap::new() }
     }
 
     /// Settles one stage in one cell; `named` are the axes that its params and resources name.
@@ -63,13 +67,14 @@ impl<'a> Settler<'a> {
         if let Some(known) = self.settled.get(&(stage, matters.clone())) {
             return known.clone();
         }
-        let settled = self.compute(linked, &matters, problems).map(Rc::new);
+        let settled = self.compute(stage, linked, &matters, problems).map(Rc::new);
         self.settled.insert((stage, matters), settled.clone());
         settled
     }
 
     fn compute(
         &mut self,
+        stage: usize,
         linked: &Linked<'_>,
         cell: &Cell,
         problems: &mut Problems,
@@ -79,7 +84,12 @@ impl<'a> Settler<'a> {
         let params = match (linked.kind.resolve)(&written) {
             Ok(params) => params,
             Err(found) => {
-                for problem in found {
+                // A param that waits for a value is not wrong as well.
+                let unclear = self.unclear.contains(&stage);
+                let waits = |problem: &ParamProblem| {
+                    unclear && spec.params.at(&problem.path).is_none_or(has_placeholder)
+                };
+                for problem in found.into_iter().filter(|problem| !waits(problem)) {
                     problems.push(param_problem(linked, problem));
                 }
                 return None;

@@ -8,6 +8,7 @@ mod archive;
 mod bad_input;
 mod docs;
 mod layers;
+mod pipelines;
 mod sandbox;
 mod source;
 mod study;
