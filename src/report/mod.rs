@@ -5,10 +5,13 @@
 
 mod chart;
 mod comparison;
+mod drawing;
 mod figures;
 mod gallery;
+pub mod kinds;
 mod layout;
 mod page;
+mod params;
 mod pooled;
 mod provenance;
 mod results;
@@ -16,17 +19,24 @@ mod results;
 #[expect(unreachable_pub, reason = "the ports of a kind are public")]
 #[expect(dead_code, reason = "toys are planned and documented, never run")]
 mod sample;
+mod schema;
 mod study;
 mod table;
 mod text;
 
 pub use comparison::Comparison;
 pub use comparison::SeedTest;
+pub use drawing::Drawing;
+pub use drawing::Flow;
+pub use drawing::StageBox;
+pub use kinds::KindGuide;
 pub use layout::Layout;
 pub use layout::LayoutError;
 pub use layout::Measure;
 pub use page::Imprint;
 pub use page::page;
+pub use params::Param;
+pub use schema::manifest_schema;
 pub use study::Cell;
 pub use study::Finder;
 pub use study::Found;

@@ -7,6 +7,7 @@ mod architecture;
 mod archive;
 mod bad_input;
 mod docs;
+mod generated;
 mod layers;
 mod pipelines;
 mod sandbox;
