@@ -172,6 +172,15 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Drawing::Mermaid)]
         format: Drawing,
     },
+    /// List the kinds of stage, or explain one
+    Kinds {
+        /// A kind
+        kind: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Print the JSON schema of manifests, for editors
+    Schema,
     /// Look after the cache
     #[command(subcommand)]
     Cache(Cache),
@@ -184,6 +193,8 @@ pub(crate) enum Drawing {
     Dot,
     /// Mermaid, as Markdown pages show it
     Mermaid,
+    /// A picture, for browsers
+    Svg,
     /// Stages and edges, for programs
     Json,
 }

@@ -10,6 +10,7 @@ use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::plan;
 use crate::plan::Plan;
+use crate::report;
 
 /// Draws the stages of a manifest.
 pub(crate) fn run(args: &StudyArgs, drawing: Drawing, screen: &Screen) -> Result<(), Failure> {
@@ -17,6 +18,7 @@ pub(crate) fn run(args: &StudyArgs, drawing: Drawing, screen: &Screen) -> Result
     match drawing {
         Drawing::Dot => screen.print(&plan::to_dot(&plan)),
         Drawing::Mermaid => screen.print(&plan::to_mermaid(&plan)),
+        Drawing::Svg => screen.print(&report::Drawing::of(&plan).to_svg()),
         Drawing::Json => screen.print_json(&told(&plan)),
     }
     Ok(())

@@ -9,6 +9,7 @@ mod explain;
 mod failure;
 mod get;
 mod graph;
+mod kinds;
 mod log;
 mod past;
 mod plan;
@@ -61,6 +62,11 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Graph { study, format } => graph::run(study, *format, screen),
         Command::Table { study, layout } => table::run(study, layout, cache, screen),
         Command::Report { study, output, form } => report::run(study, output, cache, *form, screen),
+        Command::Kinds { kind, form } => kinds::run(kind.as_deref(), *form, screen),
+        Command::Schema => {
+            kinds::schema(screen);
+            Ok(())
+        }
         Command::Cache(command) => cache::run(command, cache, screen),
     }
 }

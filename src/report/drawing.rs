@@ -117,7 +117,7 @@ impl Drawing {
         let layers = self.stages.iter().map(|stage| stage.layer + 1).max().unwrap_or(0);
         let mut order: Vec<Vec<usize>> = vec![Vec::new(); layers];
         let mut level = vec![0.0; self.stages.len()];
-        for layer in 0..layers {
+        for (layer, order) in order.iter_mut().enumerate() {
             let is_here = |stage: &usize| self.stages[*stage].layer == layer;
             let mut members: Vec<usize> = (0..self.stages.len()).filter(is_here).collect();
             let wish = |stage: usize| {
@@ -132,7 +132,7 @@ impl Drawing {
             for (row, &stage) in members.iter().enumerate() {
                 level[stage] = row as f64 - middle;
             }
-            order[layer] = members;
+            *order = members;
         }
         order
     }

@@ -43,7 +43,7 @@ pub fn manifest_schema(kinds: &[StageKind]) -> Value {
             }},
         }));
     }
-    defs.insert("stage".into(), stage(kinds, &open(resources), branches));
+    defs.insert("stage".into(), stage(kinds, &open(resources), &branches));
     let mut schema = manifest();
     schema["$defs"] = Value::Object(defs);
     schema
@@ -102,7 +102,7 @@ fn manifest() -> Value {
     })
 }
 
-fn stage(kinds: &[StageKind], resources: &Value, branches: Vec<Value>) -> Value {
+fn stage(kinds: &[StageKind], resources: &Value, branches: &[Value]) -> Value {
     let kind = |kind: &StageKind| json!({"const": kind.name, "description": kind.about});
     let names: Vec<Value> = kinds.iter().map(kind).collect();
     json!({
@@ -177,8 +177,9 @@ fn opened(schema: Value, owner: &str) -> Value {
                 let field = |(name, field)| (name, open(opened(field, owner)));
                 Value::Object(fields.into_iter().map(field).collect())
             }
-            ("items", value) => open(opened(value, owner)),
-            ("additionalProperties", value @ Value::Object(_)) => open(opened(value, owner)),
+            ("items", value) | ("additionalProperties", value @ Value::Object(_)) => {
+                open(opened(value, owner))
+            }
             ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(options)) => {
                 options.into_iter().map(|option| opened(option, owner)).collect()
             }
