@@ -135,7 +135,8 @@ impl Axes {
             .collect()
     }
 
-    fn is_excluded(&self, cell: &Cell) -> bool {
+    /// Returns whether a cell is left out.
+    pub(super) fn is_excluded(&self, cell: &Cell) -> bool {
         let within = |hole: &Cell| hole.iter().all(|(axis, value)| cell.get(axis) == Some(value));
         self.excluded.iter().any(within)
     }

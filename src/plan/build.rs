@@ -311,6 +311,18 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_in_one_cell_is_not_blamed_on_what_needs_it() {
+        let text = STUDY.replace("rate: [0.1, 0.2]", "rate: [0.1, fast]");
+        insta::assert_snapshot!(faults(&text), @"22:44: stage `fit`, param `rate`: found `fast`, expected a number (help: `ablate kinds fit` lists its params)");
+        let text = STUDY.replace("seed: 7", "seed: 7\nexclude: [{arm: none}]")
+            + "  again: {kind: add, inputs: {numbers: [\"fit[arm=none,rate=0.2]\"]}}\n";
+        insta::assert_snapshot!(faults(&text), @"
+        25:41: stage `again` needs a cell that `exclude` leaves out: [arm=none,rate=0.2,seed=1]
+        25:41: stage `again` needs a cell that `exclude` leaves out: [arm=none,rate=0.2,seed=2]
+        ");
+    }
+
+    #[test]
     fn faults_of_the_language_are_said_with_their_remedy() {
         insta::assert_snapshot!(faults(""), @"
         1:1: the manifest has no `ablate`, its format (help: write `ablate: 1`)

@@ -153,13 +153,14 @@ impl<'a> Tasks<'a> {
             .collect()
     }
 
-    /// Says that a slice holds a cell that `exclude` leaves out. Where the producer has no task at
-    /// all, its own problems have been said.
+    /// Says that a slice holds a cell that `exclude` leaves out. A task that is absent for another
+    /// reason has problems of its own, which have been said.
     fn report_absent(&self, stage: &Linked<'_>, link: &Link, cell: &Cell, problems: &mut Problems) {
-        if self.index[link.stage].is_empty() {
+        let wanted = self.project(link, cell);
+        if !self.axes.is_excluded(&wanted) {
             return;
         }
-        let names = self.axes.names(&self.project(link, cell));
+        let names = self.axes.names(&wanted);
         let names: Vec<String> =
             names.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
         let message = format!(
