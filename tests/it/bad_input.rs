@@ -56,21 +56,42 @@ fn load_fails(bytes: &[u8]) -> String {
 #[test]
 fn a_missing_manifest() {
     let output = fails(&Sandbox::new(), 2);
-    insta::assert_snapshot!(output.stderr, @"");
+    insta::assert_snapshot!(output.stderr, @"
+      × cannot read `study.yaml`: No such file or directory (os error 2)
+    error: 1 problem in `study.yaml`
+    ");
 }
 
 #[test]
 fn a_malformed_manifest() {
     let sandbox = Sandbox::new();
     sandbox.write("study.yaml", "ablate: 1\nname: [bad\nstages: {}\n");
-    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"");
+    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
+      × no valid YAML: illegal placement of ':' indicator
+       ╭─[study.yaml:1:1]
+     1 │ ablate: 1
+       · ▲
+     2 │ name: [bad
+       ╰────
+    error: 1 problem in `study.yaml`
+    ");
 }
 
 #[test]
 fn an_unknown_kind() {
     let sandbox = Sandbox::new();
     sandbox.write("study.yaml", LOAD.replace("kind: split", "kind: spilt"));
-    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"");
+    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
+      × stage `parts` has an unknown kind `spilt`
+        ╭─[study.yaml:9:11]
+      8 │   parts:
+      9 │     kind: spilt
+        ·           ─────
+     10 │     inputs: {images: retina}
+        ╰────
+      help: did you mean `split`?
+    error: 1 problem in `study.yaml`
+    ");
 }
 
 #[test]
@@ -84,7 +105,16 @@ stages:
   two: {kind: classic-augment, inputs: {images: one}}
 ";
     sandbox.write("study.yaml", text);
-    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"");
+    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
+      × stages feed one another in a circle: one -> two -> one
+       ╭─[study.yaml:6:49]
+     5 │   one: {kind: classic-augment, inputs: {images: two}}
+     6 │   two: {kind: classic-augment, inputs: {images: one}}
+       ·                                                 ───
+       ╰────
+      help: take one of these inputs away
+    error: 1 problem in `study.yaml`
+    ");
 }
 
 #[test]
@@ -92,25 +122,53 @@ fn a_missing_source() {
     let sandbox = Sandbox::new();
     sandbox.write("study.yaml", LOAD);
     let output = fails(&sandbox, 2);
-    insta::assert_snapshot!(sandbox.redact(&output.stderr), @"");
+    insta::assert_snapshot!(sandbox.redact(&output.stderr), @"
+    error: retina: `eyes.npz`, named by its param `npz`, is not in `.`
+    help: put it there, or name its folder with `--data DIR` or ABLATE_DATA
+    ");
 }
 
 #[test]
 fn a_truncated_archive() {
     let mut bytes = Archive::of(20, 5, 10).bytes();
     bytes.truncate(bytes.len() / 2);
-    insta::assert_snapshot!(load_fails(&bytes), @"");
+    let sandbox = Sandbox::new();
+    sandbox.write("study.yaml", LOAD);
+    sandbox.write("eyes.npz", bytes);
+    // The plan counts images, so it meets the damage before anything runs.
+    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
+      × stage `retina` cannot run: `./eyes.npz`: it is truncated or damaged: invalid Zip archive: Could not find EOCD; fetch the file again, and compare its size or digest with the publisher's
+       ╭─[study.yaml:5:3]
+     4 │ stages:
+     5 │   retina:
+       ·   ──────
+     6 │     kind: load
+       ╰────
+    error: 1 problem in `study.yaml`
+    ");
 }
 
 #[test]
 fn an_archive_that_lacks_an_array() {
-    insta::assert_snapshot!(load_fails(&Archive::of(20, 5, 10).without("test_labels").bytes()), @"");
+    insta::assert_snapshot!(load_fails(&Archive::of(20, 5, 10).without("test_labels").bytes()), @"
+    ERROR retina: `./eyes.npz`, array `test_labels`: it is missing; the file has `test_images`, `train_images`, `train_labels`, `val_images`, `val_labels`
+        help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
+     WARN parts: skipped, since `retina` failed
+     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 4 ms
+    error: 1 of 2 tasks failed, 1 skipped
+    ");
 }
 
 #[test]
 fn images_of_the_wrong_shape() {
     let archive = Archive::of(20, 5, 10).with("val_images", |shape, _| *shape = vec![5, 8, 24]);
-    insta::assert_snapshot!(load_fails(&archive.bytes()), @"");
+    insta::assert_snapshot!(load_fails(&archive.bytes()), @"
+    ERROR retina: `./eyes.npz`, array `val_images`: images of 24 x 8 pixels beside `train` of 8 x 8
+        help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
+     WARN parts: skipped, since `retina` failed
+     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 9 ms
+    error: 1 of 2 tasks failed, 1 skipped
+    ");
 }
 
 #[test]
@@ -119,7 +177,13 @@ fn labels_that_are_not_as_many_as_images() {
         *shape = vec![9, 1];
         labels.pop();
     });
-    insta::assert_snapshot!(load_fails(&archive.bytes()), @"");
+    insta::assert_snapshot!(load_fails(&archive.bytes()), @"
+    ERROR retina: `./eyes.npz`, array `test_labels`: it has 9 labels for 10 images
+        help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
+     WARN parts: skipped, since `retina` failed
+     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 4 ms
+    error: 1 of 2 tasks failed, 1 skipped
+    ");
 }
 
 #[test]
@@ -129,15 +193,31 @@ fn labels_out_of_range() {
     sandbox.write("study.yaml", LOAD.replace("params: {npz: eyes.npz}", five));
     let archive = Archive::of(20, 5, 10).with("train_labels", |_, labels| labels[7] = 9);
     sandbox.write("eyes.npz", archive.bytes());
-    insta::assert_snapshot!(sandbox.redact(&fails(&sandbox, 1).stderr), @"");
+    insta::assert_snapshot!(sandbox.redact(&fails(&sandbox, 1).stderr), @"
+    ERROR retina: `./eyes.npz`, array `train_labels`: label 9 at index 7 is out of range 0 to 4
+        help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
+     WARN parts: skipped, since `retina` failed
+     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 1 ms
+    error: 1 of 2 tasks failed, 1 skipped
+    ");
 }
 
 #[test]
 fn a_class_without_images() {
-    let archive = Archive::of(20, 5, 10).with("train_labels", |_, labels| {
+    let no_severe = |_: &mut Vec<usize>, labels: &mut Vec<u8>| {
         labels.iter_mut().filter(|label| **label == 3).for_each(|label| *label = 2);
+    };
+    let parts = ["train_labels", "val_labels", "test_labels"];
+    let archive = parts.into_iter().fold(Archive::of(20, 5, 10), |archive, part| {
+        archive.with(part, no_severe)
     });
-    insta::assert_snapshot!(load_fails(&archive.bytes()), @"");
+    insta::assert_snapshot!(load_fails(&archive.bytes()), @"
+    ERROR retina: `eyes.npz`: class `3` has no image; found `0`: 7, `1`: 7, `2`: 14, `3`: 0, `4`: 7
+        help: check the labels, or name only the classes that occur
+     WARN parts: skipped, since `retina` failed
+     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 22 ms
+    error: 1 of 2 tasks failed, 1 skipped
+    ");
 }
 
 #[test]
@@ -157,7 +237,16 @@ stages:
     params: {by: critic, keep: 443}
 ";
     sandbox.write("study.yaml", text);
-    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"");
+    insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
+      × stage `kept` cannot run: `keep` asks for 443 of 200 images
+        ╭─[study.yaml:9:3]
+      8 │   fakes: {kind: generate, inputs: {gan: gan}, params: {count: 200}}
+      9 │   kept:
+        ·   ────
+     10 │     kind: filter
+        ╰────
+    error: 1 problem in `study.yaml`
+    ");
 }
 
 #[test]
@@ -171,7 +260,13 @@ fn a_disk_that_takes_no_large_file() {
     let output =
         Output::of(Command::new("sh").args(["-c", limited, program]).current_dir(sandbox.path("")));
     let output = output.ends_with(1);
-    insta::assert_snapshot!(sandbox.redact(&output.stderr), @"");
+    insta::assert_snapshot!(sandbox.redact(&output.stderr), @"
+    ERROR retina: cannot write `[folder]/cache/scratch/35a570c5ce1a9a9a0ab448efb20ab6cbb6d39a446fdad0c124061e097e892ba4/images/images-0000.npy`: File too large (os error 27)
+        help: free disk space, or move the cache with `--cache DIR`
+     WARN parts: skipped, since `retina` failed
+     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 48 ms
+    error: 1 of 2 tasks failed, 1 skipped
+    ");
     assert_cache_is_whole(&sandbox);
     sandbox.run(&["run", "study.yaml"]).ends_with(0);
 }
