@@ -138,7 +138,9 @@ fn blame(message: String, named_at: Option<Span>) -> Problems {
         Some(span) => {
             Problem::at(span, message).help("paths are relative to the file that names them")
         }
-        None => Problem::nowhere(message),
+        None => {
+            Problem::nowhere(message).help("name a manifest, such as `pipelines/quickstart.yaml`")
+        }
     }
     .into()
 }
@@ -244,8 +246,8 @@ mod tests {
         ./lost.yaml:1:11: cannot read `./gone.yaml`: No such file or directory (os error 2) (help: paths are relative to the file that names them)
         ./lost.yaml:1:22: an entry of `extends` is `3`; the path of a manifest expected
         ");
-        insta::assert_snapshot!(fault("none.yaml", &[]), @"./none.yaml: cannot read `./none.yaml`: No such file or directory (os error 2)");
-        insta::assert_snapshot!(fault("noise.yaml", &[]), @"./noise.yaml: `./noise.yaml` is no text: byte 3 is not UTF-8");
+        insta::assert_snapshot!(fault("none.yaml", &[]), @"./none.yaml: cannot read `./none.yaml`: No such file or directory (os error 2) (help: name a manifest, such as `pipelines/quickstart.yaml`)");
+        insta::assert_snapshot!(fault("noise.yaml", &[]), @"./noise.yaml: `./noise.yaml` is no text: byte 3 is not UTF-8 (help: name a manifest, such as `pipelines/quickstart.yaml`)");
         let sets =
             ["seed", "stages..a=1", "stages.a.params.list.2.n=1", "stages.a.kind.x=1", "seed=[1"];
         insta::assert_snapshot!(fault("base.yaml", &sets), @"

@@ -72,10 +72,21 @@ fn problem(file: FileId, text: &str, error: &serde_yaml::Error) -> Problem {
         }
         other => other,
     };
-    let span = error.location().map_or(Span { file, offset: text.len(), length: 0 }, |location| {
-        Converter { file, size: text.len() }.span(location)
+    let end = Span { file, offset: text.len(), length: 0 };
+    let span = error.location().map_or(end, |location| match location.span().byte_offset() {
+        Some(_) => Converter { file, size: text.len() }.span(location),
+        None => Span { file, offset: offset_of(text, location), length: 1 },
     });
     Problem::at(span, format!("no valid YAML: {message}"))
+}
+
+/// Returns the byte at a line and column, both from 1: all that faults of the syntax tell.
+fn offset_of(text: &str, location: Location) -> usize {
+    let before = text.split_inclusive('\n').take(location.line().saturating_sub(1) as usize);
+    let start: usize = before.map(str::len).sum();
+    let line = text[start..].split('\n').next().unwrap_or_default();
+    let column = location.column().saturating_sub(1) as usize;
+    start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
 }
 
 /// A value as the parser gives it.
@@ -251,11 +262,11 @@ mod tests {
 
     #[test]
     fn faults_of_the_text_have_places() {
-        insta::assert_snapshot!(fault("a: [1, 2\nb: 3\n"), @"1:1: no valid YAML: illegal placement of ':' indicator");
+        insta::assert_snapshot!(fault("a: [1, 2\nb: 3\n"), @"2:2: no valid YAML: illegal placement of ':' indicator");
         insta::assert_snapshot!(fault("a: 1\nb: 2\na: 3\n"), @"3:1: no valid YAML: duplicate mapping key: a");
         insta::assert_snapshot!(fault("a: .nan\n"), @"1:4: no valid YAML: non-finite float `.nan` rejected by the configured policy");
-        insta::assert_snapshot!(fault("a: 'x\n"), @"1:1: no valid YAML: unclosed quote");
-        insta::assert_snapshot!(fault("a: *b\n"), @"1:1: no valid YAML: alias references unknown anchor");
+        insta::assert_snapshot!(fault("a: 'x\n"), @"1:4: no valid YAML: unclosed quote");
+        insta::assert_snapshot!(fault("a: *b\n"), @"1:4: no valid YAML: alias references unknown anchor");
         insta::assert_snapshot!(fault("a: 1\n---\nb: 1\n"), @"2:1: no valid YAML: a second document starts here");
     }
 

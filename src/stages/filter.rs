@@ -137,7 +137,10 @@ impl Stage for Filter {
     fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
         let images = known.inputs.get("images");
         if let Some(total) = images.map(Counts::total).filter(|total| *total < params.keep) {
-            return Err(format!("`keep` asks for {} of {total} images", params.keep));
+            let keep = params.keep;
+            return Err(format!(
+                "`keep` asks for {keep} of {total} images; lower it, or raise `count` in the stage that generates them"
+            ));
         }
         let partition = images.and_then(|counts| counts.partitions.keys().next().copied());
         let partition = partition.unwrap_or(Partition::Train);
@@ -393,7 +396,7 @@ mod tests {
         let params = (KIND.resolve)(&json!({})).unwrap();
         let mut known = Forecast::default();
         known.inputs.insert("images".into(), Counts::of(Partition::Train, 200));
-        insta::assert_snapshot!((KIND.forecast)(&params, &known).unwrap_err(), @"`keep` asks for 443 of 200 images");
+        insta::assert_snapshot!((KIND.forecast)(&params, &known).unwrap_err(), @"`keep` asks for 443 of 200 images; lower it, or raise `count` in the stage that generates them");
         known.inputs.insert("images".into(), Counts::of(Partition::Train, 2000));
         let foreseen = (KIND.forecast)(&params, &known).unwrap();
         assert_eq!(foreseen, [("images", Counts::of(Partition::Train, 443))]);

@@ -208,9 +208,9 @@ fn a_class_without_images() {
         labels.iter_mut().filter(|label| **label == 3).for_each(|label| *label = 2);
     };
     let parts = ["train_labels", "val_labels", "test_labels"];
-    let archive = parts.into_iter().fold(Archive::of(20, 5, 10), |archive, part| {
-        archive.with(part, no_severe)
-    });
+    let archive = parts
+        .into_iter()
+        .fold(Archive::of(20, 5, 10), |archive, part| archive.with(part, no_severe));
     insta::assert_snapshot!(load_fails(&archive.bytes()), @"
     ERROR retina: `eyes.npz`: class `3` has no image; found `0`: 7, `1`: 7, `2`: 14, `3`: 0, `4`: 7
         help: check the labels, or name only the classes that occur
