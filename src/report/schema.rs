@@ -63,7 +63,7 @@ fn manifest() -> Value {
             "about": {"description": "One sentence on the study.", "type": "string"},
             "seed": {"description": "Decides every draw of the study.", "type": "integer", "minimum": 0},
             "extends": {
-                "description": "Manifest, or list of them, on which this one builds: maps are merged, the rest is replaced, nothing deletes.",
+                "description": "Manifest, or list of them, on which this one builds: maps are merged, the rest is replaced, `null` deletes.",
                 "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
             },
             "vars": {"description": "Values for `${vars.x}`.", "type": ["object", "null"]},
