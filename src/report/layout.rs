@@ -77,6 +77,12 @@ impl Measure {
         if self.is_share() { format!("{:+.2}", 100.0 * number) } else { format!("{number:+.3}") }
     }
 
+    /// Returns an interval cut to the numbers that the measure can take: Student's knows no bounds.
+    pub(super) fn within(self, (low, high): (f64, f64)) -> (f64, f64) {
+        let least = if self == Self::Kappa { -1.0 } else { 0.0 };
+        (low.max(least), high.min(1.0))
+    }
+
     fn is_share(self) -> bool {
         matches!(self, Self::Accuracy | Self::BalancedAccuracy)
     }
@@ -155,6 +161,8 @@ mod tests {
         for measure in Measure::ALL {
             assert_eq!(measure.name().parse(), Ok(measure));
         }
+        assert_eq!(Measure::Accuracy.within((-0.2, 1.1)), (0.0, 1.0));
+        assert_eq!(Measure::Kappa.within((-0.2, 1.1)), (-0.2, 1.0));
         insta::assert_snapshot!(
             "precision".parse::<Measure>().unwrap_err(),
             @"`precision` is no measure: `accuracy`, `balanced_accuracy`, `macro_f1`, `auc` or `kappa` expected"

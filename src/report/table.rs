@@ -276,7 +276,10 @@ fn table_cell(cells: &[&Cell], measure: Measure, pooled: &[String], leaks: &[Str
         planned: cells.len(),
         mean: spread.map(|spread| spread.mean),
         deviation: spread.and_then(|spread| spread.deviation),
-        interval: spread.and_then(|spread| spread.interval).or(wilson),
+        interval: spread
+            .and_then(|spread| spread.interval)
+            .or(wilson)
+            .map(|one| measure.within(one)),
         leaks: (1..=leaks.len()).filter(|number| has(&leaks[number - 1])).collect(),
         runs,
     }
