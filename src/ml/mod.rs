@@ -27,6 +27,8 @@ mod generator;
 #[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
 mod optimiser;
