@@ -234,7 +234,7 @@ pub(crate) struct LayoutArgs {
     /// Axis of the columns; the manifest's second but `seed` by default
     #[arg(long, value_name = "AXIS")]
     pub(crate) columns: Option<String>,
-    /// Measure: accuracy, balanced_accuracy, macro_f1, auc, kappa
+    /// Measure: `accuracy`, `balanced_accuracy`, `macro_f1`, `auc`, `kappa`
     #[arg(long, value_name = "MEASURE")]
     pub(crate) value: Option<String>,
     /// Form of the table

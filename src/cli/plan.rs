@@ -119,7 +119,7 @@ fn images_in(plan: &Plan, task: &Task) -> Option<usize> {
 
 fn told(lines: &[Line]) -> String {
     let width = lines.iter().map(|line| line.task.chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
+    let mut rows = Vec::with_capacity(lines.len() + 1);
     for line in lines {
         let images = match (line.images, line.images_in) {
             (Some(images), _) => format!("{} images", words::count(images)),
@@ -131,15 +131,13 @@ fn told(lines: &[Line]) -> String {
             "{:3}  {:width$}  {images:>15}  {time:>11}  {}",
             line.state, line.task, line.why
         );
-        text += row.trim_end();
-        text.push('\n');
+        rows.push(row.trim_end().to_owned());
     }
     let hits = lines.iter().filter(|line| line.state == "hit").count();
     let expected: f64 =
         lines.iter().filter(|line| line.state == "run").filter_map(|line| line.seconds).sum();
-    text += &format!("{hits} cached, {} to run", lines.len() - hits);
-    if expected > 0.0 {
-        text += &format!(", about {} by earlier runs", words::seconds(expected));
-    }
-    text
+    let time = (expected > 0.0).then(|| format!(", {} by earlier runs", words::seconds(expected)));
+    let time = time.unwrap_or_default();
+    rows.push(format!("{hits} cached, {} to run{time}", lines.len() - hits));
+    rows.join("\n")
 }

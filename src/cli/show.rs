@@ -44,25 +44,17 @@ fn told(task: &Task, record: &Record) -> Value {
 fn described(task: &Task, record: &Record) -> String {
     let device = record.device.as_deref().map(|device| format!(" on {device}")).unwrap_or_default();
     let time = words::seconds(record.seconds);
-    let mut text = format!(
-        "{task}: {}, {time}{device}, key {}\n",
-        task.kind.name,
-        record.key_digest().short()
-    );
+    let key = record.key_digest().short();
+    let mut lines = vec![format!("{task}: {}, {time}{device}, key {key}", task.kind.name)];
     for (port, output) in &record.outputs {
-        let size = words::bytes(output.bytes);
-        text += &format!(
-            "  {port}: {size} in {} files, {}\n",
-            output.blobs.len(),
-            output.digest.short()
-        );
+        let (size, files) = (words::bytes(output.bytes), output.blobs.len());
+        lines.push(format!("  {port}: {size} in {files} files, {}", output.digest.short()));
         if let Value::Object(facts) = &output.summary {
-            for (name, value) in facts {
-                text += &format!("    {name}: {}\n", compact(value));
-            }
+            let facts = facts.iter();
+            lines.extend(facts.map(|(name, value)| format!("    {name}: {}", compact(value))));
         }
     }
-    text
+    lines.join("\n")
 }
 
 /// Returns a value on one line: maps as `a 1, b 2`, numbers short.

@@ -116,15 +116,13 @@ pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<
     let mut status = engine::status(&plan, &store);
     let mut made = BTreeMap::new();
     for id in wanted {
-        match status.remove(&id) {
-            Some(Status::Hit { record, .. }) => made.insert(id, *record),
-            _ => {
-                let problem = format!("`{}` has not run, or was run otherwise", plan.task(id));
-                let help =
-                    format!("ablate run {} {}", target.study.manifest.display(), plan.task(id));
-                return Err(Failure::usage(problem).help(help));
-            }
+        let Some(Status::Hit { record, .. }) = status.remove(&id) else {
+            let task = plan.task(id);
+            let problem = format!("`{task}` has not run, or was run otherwise");
+            let help = format!("ablate run {} '{task}'", target.study.manifest.display());
+            return Err(Failure::usage(problem).help(help));
         };
+        made.insert(id, *record);
     }
     Ok(Found { plan, store, made })
 }

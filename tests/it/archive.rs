@@ -61,9 +61,13 @@ impl Archive {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, shape, data) in &self.members {
-            archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
-            archive.write_all(&npy::encode(&ByteArray { shape: shape.clone(), data })).unwrap();
+            archive
+                .start_file(format!("{name}.npy"), SimpleFileOptions::default())
+                .expect("memory");
+            archive
+                .write_all(&npy::encode(&ByteArray { shape: shape.clone(), data }))
+                .expect("memory");
         }
-        archive.finish().unwrap().into_inner()
+        archive.finish().expect("memory").into_inner()
     }
 }

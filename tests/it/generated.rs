@@ -13,8 +13,8 @@ fn assert_current(name: &str, made: &str) {
         return;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let kept = folder.join(Path::new(name).file_name().unwrap());
-    ablate::files::write_scratch(&kept, made.as_bytes()).unwrap();
+    let kept = folder.join(Path::new(name).file_name().expect("a file"));
+    ablate::files::write_scratch(&kept, made.as_bytes()).expect("a file");
     panic!("`{name}` is not what the program makes: cp {} {name}", kept.display());
 }
 

@@ -186,7 +186,7 @@ fn waited<T>(mut ask: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "nothing happened for a minute");
+        assert!(start.elapsed() < Duration::from_mins(1), "nothing happened for a minute");
         std::thread::yield_now();
     }
 }
