@@ -70,6 +70,9 @@ docs: ## Builds the documentation of the code.
 
 bench: build ## Measures start-up, cached runs, plans and training steps.
 	python3 tests/bench/programs.py
+	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
+	then $(torch) python3 tests/bench/compare_steps.py; \
+	else echo "training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
 
 clean: ## Removes what was built; libtorch and the cache of artifacts stay.
 	$(CARGO) clean
