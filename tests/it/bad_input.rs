@@ -23,7 +23,7 @@ stages:
 /// Runs a manifest that must fail, and checks that the cache came to no harm.
 #[track_caller]
 fn fails(sandbox: &Sandbox, code: i32) -> Output {
-    let output = sandbox.run(&["run", "study.yaml"]).ends_with(code);
+    let output = sandbox.run(&["run", "study.yaml", "-q"]).ends_with(code);
     assert!(output.stdout.is_empty(), "stdout is for results: {}", output.stdout);
     assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
     assert_cache_is_whole(sandbox);
@@ -58,6 +58,7 @@ fn a_missing_manifest() {
     let output = fails(&Sandbox::new(), 2);
     insta::assert_snapshot!(output.stderr, @"
       × cannot read `study.yaml`: No such file or directory (os error 2)
+      help: name a manifest, such as `pipelines/quickstart.yaml`
     error: 1 problem in `study.yaml`
     ");
 }
@@ -68,10 +69,10 @@ fn a_malformed_manifest() {
     sandbox.write("study.yaml", "ablate: 1\nname: [bad\nstages: {}\n");
     insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
       × no valid YAML: illegal placement of ':' indicator
-       ╭─[study.yaml:1:1]
-     1 │ ablate: 1
-       · ▲
+       ╭─[study.yaml:3:7]
      2 │ name: [bad
+     3 │ stages: {}
+       ·       ─
        ╰────
     error: 1 problem in `study.yaml`
     ");
@@ -154,7 +155,6 @@ fn an_archive_that_lacks_an_array() {
     ERROR retina: `./eyes.npz`, array `test_labels`: it is missing; the file has `test_images`, `train_images`, `train_labels`, `val_images`, `val_labels`
         help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
      WARN parts: skipped, since `retina` failed
-     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 4 ms
     error: 1 of 2 tasks failed, 1 skipped
     ");
 }
@@ -166,7 +166,6 @@ fn images_of_the_wrong_shape() {
     ERROR retina: `./eyes.npz`, array `val_images`: images of 24 x 8 pixels beside `train` of 8 x 8
         help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
      WARN parts: skipped, since `retina` failed
-     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 9 ms
     error: 1 of 2 tasks failed, 1 skipped
     ");
 }
@@ -181,7 +180,6 @@ fn labels_that_are_not_as_many_as_images() {
     ERROR retina: `./eyes.npz`, array `test_labels`: it has 9 labels for 10 images
         help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
      WARN parts: skipped, since `retina` failed
-     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 4 ms
     error: 1 of 2 tasks failed, 1 skipped
     ");
 }
@@ -197,7 +195,6 @@ fn labels_out_of_range() {
     ERROR retina: `./eyes.npz`, array `train_labels`: label 9 at index 7 is out of range 0 to 4
         help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
      WARN parts: skipped, since `retina` failed
-     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 1 ms
     error: 1 of 2 tasks failed, 1 skipped
     ");
 }
@@ -215,7 +212,6 @@ fn a_class_without_images() {
     ERROR retina: `eyes.npz`: class `3` has no image; found `0`: 7, `1`: 7, `2`: 14, `3`: 0, `4`: 7
         help: check the labels, or name only the classes that occur
      WARN parts: skipped, since `retina` failed
-     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 22 ms
     error: 1 of 2 tasks failed, 1 skipped
     ");
 }
@@ -238,7 +234,7 @@ stages:
 ";
     sandbox.write("study.yaml", text);
     insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
-      × stage `kept` cannot run: `keep` asks for 443 of 200 images
+      × stage `kept` cannot run: `keep` asks for 443 of 200 images; lower it, or raise `count` in the stage that generates them
         ╭─[study.yaml:9:3]
       8 │   fakes: {kind: generate, inputs: {gan: gan}, params: {count: 200}}
       9 │   kept:
@@ -255,7 +251,7 @@ fn a_disk_that_takes_no_large_file() {
     sandbox.write("study.yaml", LOAD);
     sandbox.write("eyes.npz", Archive::of(600, 50, 50).bytes());
     // A limit on the size of files stands in for a full disk where nothing may be mounted.
-    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$0\" run study.yaml";
+    let limited = "trap '' XFSZ; ulimit -f 64; exec \"$0\" run study.yaml -q";
     let program = env!("CARGO_BIN_EXE_ablate");
     let output =
         Output::of(Command::new("sh").args(["-c", limited, program]).current_dir(sandbox.path("")));
@@ -264,7 +260,6 @@ fn a_disk_that_takes_no_large_file() {
     ERROR retina: cannot write `[folder]/cache/scratch/35a570c5ce1a9a9a0ab448efb20ab6cbb6d39a446fdad0c124061e097e892ba4/images/images-0000.npy`: File too large (os error 27)
         help: free disk space, or move the cache with `--cache DIR`
      WARN parts: skipped, since `retina` failed
-     INFO 0 ran, 0 cached, 1 failed, 1 skipped in 48 ms
     error: 1 of 2 tasks failed, 1 skipped
     ");
     assert_cache_is_whole(&sandbox);
