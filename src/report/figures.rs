@@ -13,6 +13,7 @@ use crate::report::StudyTable;
 use crate::report::TrainedGan;
 use crate::report::chart::Chart;
 use crate::report::chart::Line;
+use crate::report::gallery;
 use crate::report::pooled::Pooled;
 use crate::report::text;
 use crate::report::text::thousands;
@@ -36,8 +37,9 @@ fn show(gallery: &Gallery) -> Markup {
         figure {
             figcaption { strong { (gallery.title) } ": " (thousands(gallery.images)) " from " code { (gallery.task) } }
             @for row in &gallery.rows {
-                div.strip {
-                    span.small { (row.class) " (" (thousands(row.images)) ")" }
+                @let width = 100 * row.examples.len() / gallery::EXAMPLES;
+                div.strip style={ "--width:" (width) "%" } {
+                    span.small { @if row.class != gallery::UNLABELLED { "class " } (row.class) " (" (thousands(row.images)) ")" }
                     @let alt = format!("{} {}, class {}", row.examples.len(), gallery.title, row.class);
                     (png(&grid::png(&grid::tile(&row.examples, row.examples.len().max(1), GAP)), &alt))
                 }
@@ -135,7 +137,7 @@ fn confusion(cell: &Pooled<'_>) -> Markup {
                 tbody { @for (label, row) in cell.confusion.iter().enumerate() {
                     @let sum = row.iter().sum::<usize>().max(1) as f64;
                     tr {
-                        th scope="row" { (label) " " span.small.inline { (cell.classes[label]) } }
+                        th scope="row" { (label) @if cell.classes[label] != label.to_string() { " " span.small.inline { (cell.classes[label]) } } }
                         @for (column, count) in row.iter().enumerate() {
                             @let share = *count as f64 / sum;
                             td.number.right[label == column].strong[share > 0.55] style={ "--share:" (format!("{:.0}%", 100.0 * share)) } { (count) }

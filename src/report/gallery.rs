@@ -17,7 +17,9 @@ use crate::report::study::artifact_of;
 use crate::report::study::outputs_of;
 
 /// Examples in a row.
-const EXAMPLES: usize = 8;
+pub(super) const EXAMPLES: usize = 8;
+/// What images without a class are called.
+pub(super) const UNLABELLED: &str = "unlabelled";
 /// Most GANs of which images are shown, so that a page stays readable.
 const GANS: usize = 6;
 
@@ -75,7 +77,7 @@ fn gallery(title: &str, plan: &Plan, output: InputRef, set: &ImageSet) -> Galler
         .enumerate()
         .map(|(label, name)| row(name.clone(), Some(label)))
         .collect();
-    rows.push(row("unlabelled".to_owned(), None));
+    rows.push(row(UNLABELLED.to_owned(), None));
     rows.retain(|row| row.images > 0);
     let task = plan.task(output.task).to_string();
     Gallery { title: title.to_owned(), task, images: set.len(), rows }
