@@ -33,7 +33,7 @@ build: libtorch ## Builds both programs in release.
 	$(torch) $(CARGO) build --release --locked --features torch --bin ablate-worker
 
 libtorch: ## Downloads libtorch into the user's cache folder, unless it is there.
-	@$(torch) printenv LIBTORCH LIBTORCH_USE_PYTORCH || true
+	@.ci/libtorch
 
 # nextest runs each test in a process of its own, several at once; plain cargo does without it.
 nextest := $(shell command -v cargo-nextest)

@@ -1,4 +1,4 @@
-//! The clock and the machine's name: the only place that asks for either.
+//! The clock, the machine's name and its memory: the only place that asks for any of them.
 
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -40,8 +40,26 @@ pub(crate) fn machine() -> Option<String> {
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
+/// Returns this machine's main memory, MiB, where it tells.
+pub(crate) fn memory() -> Option<u64> {
+    mebibytes(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn mebibytes(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes / 1024)
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn memory_is_read_from_what_linux_writes() {
+        let text = "MemTotal:       24689764 kB\nMemFree:        10 kB\n";
+        assert_eq!(super::mebibytes(text), Some(24_111));
+        assert_eq!(super::mebibytes("MemTotal: much"), None);
+    }
+
     #[test]
     fn dates_are_those_of_the_calendar() {
         let dates = [0, 951_782_400, 1_709_164_800, 1_795_392_307].map(super::date);

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         time,
         jobs: args.jobs.max(1),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: clock::memory(),
         devices,
         fail_fast: args.fail_fast,
         worker: WorkerCommand { program: worker(args), arguments: Vec::new() },
@@ -85,7 +86,7 @@ fn stop_on_interrupt(screen: &Screen) {
             )]
             std::process::exit(130);
         }
-        screen.say("stopping: running stages save a checkpoint; Ctrl-C again stops at once");
+        screen.say("stopping: what trains ends its epoch and saves a checkpoint; Ctrl-C again stops at once");
     });
 }
 

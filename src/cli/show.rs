@@ -37,7 +37,7 @@ fn told(task: &Task, record: &Record) -> Value {
     json!({
         "task": task.to_string(), "stage": task.stage, "cell": task.cell, "kind": task.kind.name,
         "key": record.key_digest(), "seconds": record.seconds, "device": record.device,
-        "machine": record.machine, "finished": record.finished, "outputs": record.outputs,
+        "threads": record.threads, "machine": record.machine, "finished": record.finished, "outputs": record.outputs,
     })
 }
 

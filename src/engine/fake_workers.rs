@@ -51,6 +51,7 @@ fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
         time: 1_700_000_000,
         jobs: 1,
         cores: 2,
+        memory: None,
         devices: devices.parse::<DevicePolicy>().unwrap(),
         fail_fast: false,
         worker: WorkerCommand { program: program.into(), arguments },

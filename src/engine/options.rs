@@ -26,6 +26,8 @@ pub struct Options<'a> {
     pub jobs: usize,
     /// Cores of this machine, 1 or more.
     pub cores: usize,
+    /// Main memory of this machine, MiB, where known.
+    pub memory: Option<u64>,
     /// Devices that torch stages may use.
     pub devices: DevicePolicy,
     /// Whether the first failure ends the run; else whatever does not need the failed task goes on.

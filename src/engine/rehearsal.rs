@@ -69,6 +69,7 @@ fn options() -> Options<'static> {
         time: 1_700_000_000,
         jobs: 1,
         cores: 2,
+        memory: None,
         devices: DevicePolicy::Auto,
         fail_fast: false,
         worker: WorkerCommand { program: "/no/such/worker".into(), arguments: Vec::new() },

@@ -112,7 +112,8 @@ impl<'a> Run<'a> {
         let plan = around.plan;
         let inputs = |id: TaskId| plan.task(id).all_inputs().map(|(_, input)| input.task);
         let tasks = need.open.iter().map(|&id| (id, inputs(id).collect())).collect();
-        let mut schedule = Schedule::new(&tasks, around.options.fail_fast);
+        let mut schedule =
+            Schedule::new(&tasks, around.options.fail_fast).limit_memory(around.options.memory);
         schedule.open(Slot::Inline, around.options.cores.max(1));
         teller.tell(&Event::RunStarted {
             run: around.options.run.clone(),
@@ -182,7 +183,8 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         };
-        let Some(slot) = self.schedule.start(id, &slots) else { return Ok(()) };
+        let memory = self.around.plan.task(id).resources.memory;
+        let Some(slot) = self.schedule.start(id, &slots, memory) else { return Ok(()) };
         match self.around.store.try_lookup(key.digest())? {
             Some(Found::Hit(record)) => self.found(id, &key, record)?,
             None => {

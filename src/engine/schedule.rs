@@ -45,6 +45,9 @@ pub(super) struct Schedule {
     states: BTreeMap<TaskId, State>,
     dependents: BTreeMap<TaskId, BTreeSet<TaskId>>,
     free: BTreeMap<Slot, usize>,
+    /// Main memory of the running tasks that say what they take, MiB.
+    memory: BTreeMap<TaskId, u64>,
+    memory_in_all: Option<u64>,
     fail_fast: bool,
 }
 
@@ -64,7 +67,14 @@ impl Schedule {
             let waits = unfinished > 0;
             states.insert(task, if waits { State::Waiting { unfinished } } else { State::Ready });
         }
-        Self { states, dependents, free: BTreeMap::new(), fail_fast }
+        let (free, memory) = (BTreeMap::new(), BTreeMap::new());
+        Self { states, dependents, free, memory, memory_in_all: None, fail_fast }
+    }
+
+    /// Sets the main memory that all running tasks may take together, MiB; nothing means any.
+    pub(super) fn limit_memory(mut self, in_all: Option<u64>) -> Self {
+        self.memory_in_all = in_all;
+        self
     }
 
     /// Opens slots of a sort; returns false, and changes nothing, where they are open already.
@@ -92,14 +102,29 @@ impl Schedule {
             .all(|state| matches!(state, State::Done | State::Failed | State::Skipped))
     }
 
-    /// Puts a ready task into the first of its slots that is free, if any is.
-    pub(super) fn start(&mut self, task: TaskId, choices: &[Slot]) -> Option<Slot> {
+    /// Puts a ready task into the first of its slots that is free, if any is and there is memory
+    /// for it, MiB; 0 means that what it takes is not known.
+    pub(super) fn start(&mut self, task: TaskId, choices: &[Slot], memory: u64) -> Option<Slot> {
         debug_assert_eq!(self.states[&task], State::Ready);
         let slot =
             *choices.iter().find(|slot| self.free.get(slot).is_some_and(|&free| free > 0))?;
+        if !self.has_memory_for(memory) {
+            return None;
+        }
         *self.free.get_mut(&slot)? -= 1;
+        if memory > 0 {
+            self.memory.insert(task, memory);
+        }
         self.states.insert(task, State::Running(slot));
         Some(slot)
+    }
+
+    /// Returns whether a task that takes so much may start. One that takes more than there is may
+    /// start when nobody else takes any: it could never start otherwise.
+    fn has_memory_for(&self, memory: u64) -> bool {
+        let taken = self.memory.values().fold(0, |sum: u64, one| sum.saturating_add(*one));
+        let fits = self.memory_in_all.is_none_or(|all| taken.saturating_add(memory) <= all);
+        memory == 0 || taken == 0 || fits
     }
 
     /// Takes a running task out of its slot, to be started again later.
@@ -157,6 +182,7 @@ impl Schedule {
     fn leave(&mut self, task: TaskId, next: State) {
         let before = self.states.insert(task, next);
         debug_assert!(matches!(before, Some(State::Ready | State::Running(_))), "{before:?}");
+        self.memory.remove(&task);
         if let Some(State::Running(slot)) = before {
             *self.free.get_mut(&slot).expect("occupied slots were opened") += 1;
         }
@@ -209,7 +235,7 @@ mod tests {
 
     /// Runs a schedule to its end; `choices` decides what is started, what ends and how.
     fn play(graph: &Graph, fail_fast: bool, choices: &[u8]) -> Schedule {
-        let mut schedule = Schedule::new(graph, fail_fast);
+        let mut schedule = Schedule::new(graph, fail_fast).limit_memory(Some(2));
         schedule.open(Slot::Inline, 2);
         schedule.open(GPU, 1);
         let mut running: Vec<TaskId> = Vec::new();
@@ -217,7 +243,7 @@ mod tests {
         while !schedule.is_finished() {
             for task in schedule.ready() {
                 let slots: &[Slot] = if task.0 % 3 == 0 { &[GPU] } else { &[Slot::Inline, GPU] };
-                let begun = schedule.start(task, slots).is_some();
+                let begun = schedule.start(task, slots, task.0 as u64 % 4).is_some();
                 if begun {
                     for needed in &graph[&task] {
                         assert_eq!(schedule.states[needed], State::Done, "{task:?} is too early");
@@ -228,6 +254,9 @@ mod tests {
             let occupied =
                 |slot| schedule.states.values().filter(|&&s| s == State::Running(slot)).count();
             assert!(occupied(Slot::Inline) <= 2 && occupied(GPU) <= 1, "too many run at once");
+            let memory: Vec<u64> = running.iter().map(|task| task.0 as u64 % 4).collect();
+            let takers = memory.iter().filter(|&&one| one > 0).count();
+            assert!(memory.iter().sum::<u64>() <= 2 || takers == 1, "too much memory is taken");
             assert!(!running.is_empty(), "nothing runs, yet nothing is finished: {schedule:?}");
             let choice = choices.next().expect("endless");
             let task = running.swap_remove(usize::from(choice) % running.len());
@@ -295,9 +324,9 @@ mod tests {
     fn without_a_free_slot_nothing_starts() {
         let graph = Graph::from([(TaskId(0), BTreeSet::new())]);
         let mut schedule = Schedule::new(&graph, false);
-        assert_eq!(schedule.start(TaskId(0), &[GPU]), None);
+        assert_eq!(schedule.start(TaskId(0), &[GPU], 0), None);
         schedule.open(GPU, 1);
-        assert_eq!(schedule.start(TaskId(0), &[Slot::Inline, GPU]), Some(GPU));
+        assert_eq!(schedule.start(TaskId(0), &[Slot::Inline, GPU], 0), Some(GPU));
     }
 
     #[test]
@@ -306,7 +335,7 @@ mod tests {
         let graph = Graph::from([(TaskId(0), none.clone()), (TaskId(1), none)]);
         let mut schedule = Schedule::new(&graph, false);
         schedule.open(Slot::Inline, 1);
-        schedule.start(TaskId(0), &[Slot::Inline]);
+        schedule.start(TaskId(0), &[Slot::Inline], 0);
         assert_eq!(schedule.stop(), [TaskId(1)]);
         assert!(!schedule.is_finished());
         schedule.succeed(TaskId(0));

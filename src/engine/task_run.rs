@@ -85,6 +85,7 @@ impl<'a> Attempt<'a> {
             recipe: self.task.recipe,
             seconds: start.elapsed().as_secs_f64(),
             device: self.device.map(|device| device.to_string()),
+            threads: Some(self.threads),
             machine: options.machine.clone(),
             finished: options.time + self.around.clock.elapsed().as_secs(),
             log: self.log.file().map(ToOwned::to_owned),

@@ -238,7 +238,7 @@ impl<'a> Fit<'a> {
             let labels = validation.labels(indices, self.device())?;
             let logits = self.model.forward(&validation.images.batch(indices)?, Mode::Use)?;
             sums.add(&cross_entropy(&logits, &labels)?, &logits, &labels)?;
-            progress.batch(0)?;
+            progress.batch(0);
         }
         Ok(sums)
     }
@@ -266,7 +266,7 @@ impl Training for Fit<'_> {
         let mut sums = Sums::new(self.device())?;
         for indices in &batches {
             self.step(indices, place.learning_rate, &mut sums)?;
-            progress.batch(indices.len())?;
+            progress.batch(indices.len());
         }
         let mut row = sums.means()?.to_vec();
         let measured = match &self.validation {

@@ -69,15 +69,13 @@ impl<'a> Progress<'a> {
         Self { cx, tick, images: 0, since: now, told: now }
     }
 
-    /// Counts the images of a batch; an error once the user has asked to stop.
-    pub(in crate::ml) fn batch(&mut self, images: usize) -> Result<(), StageError> {
-        self.cx.keep_going()?;
+    /// Counts the images of a batch.
+    pub(in crate::ml) fn batch(&mut self, images: usize) {
         self.images += images;
         let now = self.cx.observer.seconds();
         if now - self.told >= BETWEEN_TICKS {
             self.tell(now);
         }
-        Ok(())
     }
 
     fn epoch(&mut self, done: usize, values: BTreeMap<String, f64>) {
@@ -96,7 +94,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Trains through a schedule, from the newest checkpoint on where there is one.
+/// Trains through a schedule, from the newest checkpoint on where there is one. Once the user has
+/// asked to stop, it ends the epoch, saves a checkpoint and gives up.
 pub(in crate::ml) fn run<T: Training>(
     cx: &Context<'_>,
     schedule: &[Phase],
@@ -113,10 +112,10 @@ pub(in crate::ml) fn run<T: Training>(
         history = found.history;
         cx.observer.note(&format!("goes on after epoch {}", found.epoch));
     }
+    cx.keep_going()?;
     let first = history.rows.len();
     let mut progress = Progress::new(cx, first, rates.len());
     for (epoch, &learning_rate) in rates.iter().enumerate().skip(first) {
-        cx.keep_going()?;
         let place = Place { epoch, of: rates.len(), learning_rate };
         let mut row = training.epoch(place, &mut progress)?;
         row.insert(0, (epoch + 1) as f64);
@@ -124,10 +123,14 @@ pub(in crate::ml) fn run<T: Training>(
         let values = named.skip(1).filter(|(_, value)| value.is_finite()).collect();
         history.push(row);
         progress.epoch(epoch + 1, values);
-        let due = checkpoint_every > 0 && (epoch + 1).is_multiple_of(checkpoint_every);
+        let stops = cx.keep_going().is_err();
+        let due = stops || checkpoint_every > 0 && (epoch + 1).is_multiple_of(checkpoint_every);
         if let Some(folder) = cx.checkpoints.as_deref().filter(|_| due) {
             let (state, history) = (training.save()?, history.clone());
             checkpoint::save(folder, &Checkpoint { epoch: epoch + 1, state, history })?;
+        }
+        if stops && epoch + 1 < rates.len() {
+            return Err(StageError::Cancelled);
         }
     }
     Ok(history)

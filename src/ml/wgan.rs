@@ -266,7 +266,7 @@ impl Training for Wgan<'_> {
             if (before + index + 1).is_multiple_of(self.settings.critic_steps.max(1)) {
                 means[1].add(self.generator_step(indices.len(), seed, learning_rate)?)?;
             }
-            progress.batch(indices.len())?;
+            progress.batch(indices.len());
         }
         if place.is_due(self.settings.grid_every) {
             self.grids.insert(format!("epoch-{:04}.png", epoch + 1), self.grid()?);

@@ -19,6 +19,8 @@ use crate::plan::link::Linked;
 use crate::plan::link::LinkedFeed;
 use crate::plan::link::LinkedInput;
 use crate::plan::proof;
+use crate::plan::proof::Fault;
+use crate::plan::proof::Proof;
 use crate::plan::proof::Violation;
 use crate::plan::settle::Settled;
 use crate::seed::Seed;
@@ -34,6 +36,7 @@ pub(super) struct Tasks<'a> {
     axes: &'a Axes,
     spans: &'a [BTreeSet<usize>],
     made: Vec<Task>,
+    proof: Proof,
     index: Index,
     forecasts: BTreeMap<Digest, BTreeMap<String, Counts>>,
 }
@@ -46,6 +49,7 @@ impl<'a> Tasks<'a> {
             axes,
             spans,
             made: Vec::new(),
+            proof: Proof::default(),
             index: vec![BTreeMap::new(); spans.len()],
             forecasts: BTreeMap::new(),
         }
@@ -235,7 +239,7 @@ impl<'a> Tasks<'a> {
     }
 
     fn leaks(
-        &self,
+        &mut self,
         stage: &Linked<'_>,
         task: &Task,
         cell: &Cell,
@@ -249,7 +253,8 @@ impl<'a> Tasks<'a> {
                 }
             }
         }
-        for violation in proof::violations(task, &self.made) {
+        let permitted = stage.spec.allow_leakage.is_some();
+        for violation in self.proof.add(task, &self.made, permitted) {
             match &stage.spec.allow_leakage {
                 Some(reason) if leaks.contains(&reason.value) => {}
                 Some(reason) => leaks.push(reason.value.clone()),
@@ -265,23 +270,35 @@ impl<'a> Tasks<'a> {
         let links = input.map(|input| self.links(stage, input, cell, &mut Problems::default()));
         let link = links.and_then(|links| links.get(violation.index));
         let span = link.map_or(stage.spec.name.span, |link| link.span);
-        if violation.undivided {
-            let message = format!(
-                "images that were never divided reach stage `{name}`, which {} what enters `{}`: {}",
-                violation.does, violation.port, violation.path
-            );
-            return Problem::at(span, message).help("put a `split` between, and take its `train`");
+        let permit =
+            format!("a study of leakage writes `allow_leakage: \"REASON\"` on stage `{name}`");
+        let Violation { port, path, .. } = violation;
+        match &violation.fault {
+            Fault::Undivided(does) => {
+                let message = format!(
+                    "images that were never divided reach stage `{name}`, which {does} what enters `{port}`: {path}"
+                );
+                Problem::at(span, message).help("put a `split` between, and take its `train`")
+            }
+            Fault::Barred(partition, does) => {
+                let message = format!(
+                    "{partition} images reach stage `{name}`, which {does} what enters `{port}`: {path}"
+                );
+                let instead = match partition {
+                    Partition::Validation => "take training images",
+                    _ => "take training or, where a port selects, validation images",
+                };
+                Problem::at(span, message).help(format!("{instead}; {permit}"))
+            }
+            Fault::Known { port: model, path: trained } => {
+                let message = format!(
+                    "images that enter `{port}` of stage `{name}` may have trained what enters `{model}`: {path}, and {trained}"
+                );
+                let help = format!(
+                    "take both from the same `split`, its `train` and another part; {permit}"
+                );
+                Problem::at(span, message).help(help)
+            }
         }
-        let message = format!(
-            "{} images reach stage `{name}`, which {} what enters `{}`: {}",
-            violation.partition, violation.does, violation.port, violation.path
-        );
-        let instead = match violation.partition {
-            Partition::Validation => "take training images",
-            _ => "take training or, where a port selects, validation images",
-        };
-        Problem::at(span, message).help(format!(
-            "{instead}; a study of leakage writes `allow_leakage: \"REASON\"` on stage `{name}`"
-        ))
     }
 }

@@ -22,7 +22,7 @@ pub struct TaskKey {
     pub kind: String,
     /// The kind's version.
     pub version: u32,
-    /// Params, complete with defaults.
+    /// Params that decide the result, complete with defaults.
     pub params: Value,
     /// Digests of what enters each port, in order: contents in a content key, recipes (with the
     /// port they leave by) in a recipe key.

@@ -14,6 +14,7 @@ mod link;
 mod proof;
 mod select;
 mod settle;
+mod strand;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -1,33 +1,179 @@
-//! The proof of provenance: which partitions every artifact was made from, and that no test image
-//! reaches what fits, selects or labels.
+//! The proof of provenance: which images every artifact was made from, that no test image reaches
+//! what fits, selects or labels, and that nothing is measured by images it was made from.
+//!
+//! Knows images by their source and the parts of splits, not one by one: that two sources hold the
+//! same image is not seen here.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::artifact::Partition;
+use crate::digest::Digest;
 use crate::plan::InputRef;
 use crate::plan::Task;
+use crate::plan::TaskId;
+use crate::plan::strand::Strand;
 use crate::stage::Lineage;
+use crate::stage::Port;
 use crate::stage::Role;
 
 /// Images that reach a port that they may not reach.
 pub(super) struct Violation {
     /// The input port.
     pub(super) port: &'static str,
-    /// What the port does with images, as a verb.
-    pub(super) does: &'static str,
     /// Place of the artifact among those that enter the port.
     pub(super) index: usize,
-    /// The partition that may not enter.
-    pub(super) partition: Partition,
-    /// Whether the images were never divided into parts.
-    pub(super) undivided: bool,
     /// From the source to the stage: `retina -> parts.test -> classic -> gan`.
     pub(super) path: String,
+    /// What is wrong with them.
+    pub(super) fault: Fault,
+}
+
+/// Why images may not reach a port.
+pub(super) enum Fault {
+    /// They are of a partition that is not for what the port does with them, as a verb.
+    Barred(Partition, &'static str),
+    /// They were never divided, and the port does this with them.
+    Undivided(&'static str),
+    /// Some of them may be among those by which the model was fitted that enters this port, having
+    /// come this way.
+    Known {
+        /// The port of the model.
+        port: &'static str,
+        /// The way: `retina -> parts.train -> fit`.
+        path: String,
+    },
+}
+
+type Strands = BTreeSet<Strand>;
+
+/// What is known of the tasks so far.
+#[derive(Default)]
+pub(super) struct Proof {
+    /// For each task and output port, the strands of its images but for those that were permitted
+    /// where they may not be.
+    strands: Vec<BTreeMap<&'static str, Strands>>,
+    /// The first task of each recipe.
+    firsts: BTreeMap<Digest, TaskId>,
 }
 
 /// Images straight from a source belong to every part, until they are divided.
 const UNDIVIDED: [Partition; 3] = [Partition::Train, Partition::Validation, Partition::Test];
+
+impl Proof {
+    /// Adds a task, whose inputs must have been added, and returns what may not enter it. What is
+    /// `permitted` here is not held against those who take what comes out.
+    pub(super) fn add(&mut self, task: &Task, tasks: &[Task], permitted: bool) -> Vec<Violation> {
+        let mut found = Vec::new();
+        let mut entering = Strands::new();
+        for port in task.kind.inputs {
+            for (index, &input) in task.inputs.get(port.name).into_iter().flatten().enumerate() {
+                let barred = self.barred(port, input);
+                let forgiven = permitted && barred.is_some();
+                let counts = |strand: &&Strand| {
+                    let selects = port.role == Role::Select
+                        && strand.partition() == Some(Partition::Validation);
+                    !selects && (!forgiven || strand.partition() == Some(Partition::Train))
+                };
+                entering.extend(self.strands(input).iter().filter(counts).cloned());
+                let fault = barred.or_else(|| self.known(task, tasks, port, input));
+                if let Some((strand, fault)) = fault {
+                    let path = self.path(tasks, input, strand, &task.stage);
+                    found.push(Violation { port: port.name, index, path, fault });
+                }
+            }
+        }
+        let leaving = self.leaving(task, &entering);
+        self.strands.push(leaving);
+        found
+    }
+
+    fn leaving(&mut self, task: &Task, entering: &Strands) -> BTreeMap<&'static str, Strands> {
+        let same = task.recipe.map(|recipe| *self.firsts.entry(recipe).or_insert(task.id));
+        let id = same.unwrap_or(task.id);
+        let strands = |port: &Port| match port.lineage {
+            Lineage::All => Strands::from([Strand::of(id)]),
+            Lineage::Inputs => entering.clone(),
+            Lineage::Only(part) => {
+                entering.iter().map(|strand| strand.divided(id, port.name, part)).collect()
+            }
+        };
+        task.kind.outputs.iter().map(|port| (port.name, strands(port))).collect()
+    }
+
+    fn strands(&self, input: InputRef) -> &Strands {
+        &self.strands[input.task.0][input.port]
+    }
+
+    /// Returns what of an input the role of its port does not admit.
+    fn barred(&self, port: &Port, input: InputRef) -> Option<(&Strand, Fault)> {
+        let (barred, does): (&[Partition], _) = match port.role {
+            Role::Pass | Role::Measure => return None,
+            Role::Fit => (&[Partition::Test, Partition::Validation], "fits, selects or labels by"),
+            Role::Select => (&[Partition::Test], "selects by"),
+        };
+        let find = |wanted| self.strands(input).iter().find(|one| one.partition() == wanted);
+        let undivided = find(None).map(|strand| (strand, Fault::Undivided(does)));
+        let mut parts =
+            barred.iter().map(|&part| Some((find(Some(part))?, Fault::Barred(part, does))));
+        undivided.or_else(|| parts.find_map(|found| found))
+    }
+
+    /// Returns what of an input that measures or selects may be known to a model beside it.
+    fn known(
+        &self,
+        task: &Task,
+        tasks: &[Task],
+        port: &Port,
+        input: InputRef,
+    ) -> Option<(&Strand, Fault)> {
+        if !matches!(port.role, Role::Select | Role::Measure) {
+            return None;
+        }
+        for strand in self.strands(input) {
+            // To measure on training images is a question of its own, and says so.
+            if strand.partition() == Some(Partition::Train) {
+                continue;
+            }
+            for other in task.kind.inputs.iter().filter(|other| other.name != port.name) {
+                for &from in task.inputs.get(other.name).into_iter().flatten() {
+                    let trained = |one: &&Strand| one.partition() == Some(Partition::Train);
+                    let mut ways = self.strands(from).iter().filter(trained);
+                    if let Some(way) = ways.find(|way| !way.is_apart_from(strand)) {
+                        let path = self.path(tasks, from, way, &task.stage);
+                        return Some((strand, Fault::Known { port: other.name, path }));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Returns the way of a strand from its source to a stage.
+    fn path(&self, tasks: &[Task], input: InputRef, strand: &Strand, stage: &str) -> String {
+        let mut names = vec![stage.to_owned()];
+        let mut strand = strand.clone();
+        let mut at = Some(input);
+        while let Some(input) = at {
+            let task = &tasks[input.task.0];
+            names.push(match task.kind.outputs {
+                [_] => task.stage.clone(),
+                _ => format!("{}.{}", task.stage, input.port),
+            });
+            let holds = |strand: &Strand| {
+                task.all_inputs()
+                    .map(|(_, one)| one)
+                    .find(|one| self.strands(*one).contains(strand))
+            };
+            at = holds(&strand).or_else(|| {
+                strand = strand.before()?;
+                holds(&strand)
+            });
+        }
+        names.reverse();
+        names.join(" -> ")
+    }
+}
 
 /// Returns the partitions that each output of a task is made from. Its inputs must be labelled.
 pub(super) fn partitions(task: &Task, tasks: &[Task]) -> BTreeMap<String, BTreeSet<Partition>> {
@@ -53,61 +199,8 @@ pub(super) fn partitions(task: &Task, tasks: &[Task]) -> BTreeMap<String, BTreeS
     task.kind.outputs.iter().map(|port| (port.name.to_owned(), label(port.lineage))).collect()
 }
 
-/// Returns every artifact that a task may not take. What comes from a task that leaks by permission
-/// has been permitted there.
-pub(super) fn violations(task: &Task, tasks: &[Task]) -> Vec<Violation> {
-    let mut found = Vec::new();
-    for port in task.kind.inputs {
-        let (barred, does): (&[Partition], _) = match port.role {
-            Role::Pass | Role::Measure => continue,
-            Role::Fit => (&[Partition::Test, Partition::Validation], "fits, selects or labels by"),
-            Role::Select => (&[Partition::Test], "selects by"),
-        };
-        for (index, input) in task.inputs.get(port.name).into_iter().flatten().enumerate() {
-            if !tasks[input.task.0].leaks.is_empty() {
-                continue;
-            }
-            let from = made_from(tasks, *input);
-            let Some(&partition) = barred.iter().find(|partition| from.contains(partition)) else {
-                continue;
-            };
-            let undivided =
-                UNDIVIDED.iter().all(|part| from.contains(part)) && never_divided(tasks, *input);
-            let path = path(tasks, *input, partition, &task.stage);
-            found.push(Violation { port: port.name, does, index, partition, undivided, path });
-        }
-    }
-    found
-}
-
 fn made_from(tasks: &[Task], input: InputRef) -> &BTreeSet<Partition> {
     &tasks[input.task.0].partitions[input.port]
-}
-
-/// Returns the way by which images of a partition reach a stage.
-fn path(tasks: &[Task], input: InputRef, partition: Partition, stage: &str) -> String {
-    let mut names = vec![stage.to_owned()];
-    let mut at = Some(input);
-    while let Some(input) = at {
-        let task = &tasks[input.task.0];
-        names.push(match task.kind.outputs {
-            [_] => task.stage.clone(),
-            _ => format!("{}.{}", task.stage, input.port),
-        });
-        at = task
-            .all_inputs()
-            .map(|(_, input)| input)
-            .find(|input| made_from(tasks, *input).contains(&partition));
-    }
-    names.reverse();
-    names.join(" -> ")
-}
-
-fn never_divided(tasks: &[Task], input: InputRef) -> bool {
-    let task = &tasks[input.task.0];
-    let divides =
-        task.kind.output(input.port).is_some_and(|port| matches!(port.lineage, Lineage::Only(_)));
-    !divides && task.all_inputs().all(|(_, input)| never_divided(tasks, input))
 }
 
 #[cfg(test)]
@@ -165,5 +258,31 @@ mod tests {
             .map(|task| task.stage.as_str())
             .collect();
         assert_eq!(marked, ["gan", "fakes", "fit"]);
+    }
+
+    #[test]
+    fn nothing_is_measured_by_images_that_another_split_gave_to_training() {
+        let other = "  other: {kind: divide, inputs: {numbers: retina}, params: {turn: 1}}\n  fit: {kind: fit, inputs: {numbers: parts.train}}\n";
+        let score = |numbers: &str| {
+            study(&format!(
+                "{other}  score: {{kind: judge, inputs: {{model: fit, numbers: {numbers}}}}}\n"
+            ))
+        };
+        insta::assert_snapshot!(faults(&score("other.test")), @r#"8:54: images that enter `numbers` of stage `score` may have trained what enters `model`: retina -> other.test -> score, and retina -> parts.train -> fit -> score (help: take both from the same `split`, its `train` and another part; a study of leakage writes `allow_leakage: "REASON"` on stage `score`)"#);
+        insta::assert_snapshot!(faults(&score("retina")), @r#"8:54: images that enter `numbers` of stage `score` may have trained what enters `model`: retina -> score, and retina -> parts.train -> fit -> score (help: take both from the same `split`, its `train` and another part; a study of leakage writes `allow_leakage: "REASON"` on stage `score`)"#);
+        for apart in ["parts.test", "parts.train"] {
+            plan(&score(apart));
+        }
+        // The same split under another name divides the same way.
+        plan(&score("other.test").replace("turn: 1", "turn: 0"));
+    }
+
+    #[test]
+    fn a_permission_holds_for_what_was_permitted_and_for_nothing_else() {
+        let text = study(
+            "  gan: {kind: fit, allow_leakage: to see it, inputs: {numbers: [parts.train, parts.validation]}}\n  mix: {kind: add, inputs: {numbers: [gan, parts.test]}}\n  fit: {kind: fit, inputs: {numbers: mix}}\n",
+        );
+        insta::assert_snapshot!(faults(&text), @r#"8:38: test images reach stage `fit`, which fits, selects or labels by what enters `numbers`: retina -> parts.test -> mix -> fit (help: take training or, where a port selects, validation images; a study of leakage writes `allow_leakage: "REASON"` on stage `fit`)"#);
+        plan(&text.replace("[gan, parts.test]", "[gan, parts.train]"));
     }
 }

@@ -117,11 +117,20 @@ impl Task {
             format: FORMAT,
             kind: self.kind.name.to_owned(),
             version: self.kind.version,
-            params: self.params.clone(),
+            params: self.deciding_params(),
             inputs,
             sources,
             seed: self.seed,
         })
+    }
+
+    /// Returns the params without those that decide nothing of what the task gives.
+    fn deciding_params(&self) -> Value {
+        let mut params = self.params.clone();
+        if let Value::Object(params) = &mut params {
+            params.retain(|name, _| !self.kind.beside_key.contains(&name.as_str()));
+        }
+        params
     }
 
     /// Returns every artifact that enters, with its port.

@@ -77,7 +77,7 @@ fn a_study_becomes_one_task_for_each_stage_and_cell() {
     }
     insta::assert_snapshot!(shown, @r#"
     0 numbers  {"blake3":null,"count":1000,"file":null}
-    1 parts numbers:0.numbers {}
+    1 parts numbers:0.numbers {"turn":0}
     2 sum numbers:1.train numbers:1.train {"keep":null,"terms":[]}
     3 gan numbers:1.train {"epochs":1000,"name":"","rate":null}
     4 fake numbers:3.model {"keep":null,"terms":[{"value":1.0}]}
@@ -136,6 +136,6 @@ stages:
     10:99: stage `fit`, param `epochs`: found 0, expected a whole number of at least 1 and at most 5000 (help: `ablate kinds fit` lists its params)
     10:109: there is no axis `rate` (help: the study's axes are `arm`, `seed`)
     11:49: axis `arm` has no value `d` (help: its values are `a`, `b`)
-    11:88: there is no resource `gpu` (help: did you mean `gpus`?)
+    11:88: there is no resource `gpu` (help: known are `cpus`, `device`, `memory`, `time`)
     ");
 }

@@ -167,6 +167,15 @@ ports! {
 #[serde(deny_unknown_fields)]
 struct NoParams {}
 
+/// How to divide.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DivideParams {
+    /// Which way of many.
+    #[serde(default)]
+    turn: usize,
+}
+
 /// Divides numbers into parts.
 struct Divide;
 
@@ -175,15 +184,15 @@ impl Stage for Divide {
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "Divides numbers into parts.";
     const RUNNER: Runner = Runner::Inline;
-    type Params = NoParams;
+    type Params = DivideParams;
     type Inputs = Undivided;
     type Outputs = Parts;
 
-    fn draws(_: &NoParams) -> bool {
+    fn draws(_: &DivideParams) -> bool {
         false
     }
 
-    fn forecast(_: &NoParams, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(_: &DivideParams, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
         let Some(all) = known.inputs.get("numbers").map(Counts::total) else {
             return Ok(Vec::new());
         };
@@ -195,7 +204,8 @@ impl Stage for Divide {
         ])
     }
 
-    fn run(_: &Context<'_>, _: &NoParams, inputs: Undivided) -> Result<Parts, StageError> {
+    fn run(_: &Context<'_>, params: &DivideParams, inputs: Undivided) -> Result<Parts, StageError> {
+        let _ = params.turn;
         let third = || Number(inputs.numbers.0 / 3.0);
         Ok(Parts { train: third(), validation: third(), test: third() })
     }

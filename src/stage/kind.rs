@@ -58,6 +58,8 @@ pub struct StageKind {
     pub about: &'static str,
     /// Where it runs.
     pub runner: Runner,
+    /// Params that enter no key, because they decide nothing of what it gives.
+    pub beside_key: &'static [&'static str],
     /// What enters.
     pub inputs: &'static [Port],
     /// What leaves; the first is meant where a manifest names only the stage.
@@ -87,6 +89,7 @@ impl StageKind {
             version: S::VERSION,
             about: S::ABOUT,
             runner: S::RUNNER,
+            beside_key: S::BESIDE_KEY,
             inputs: S::Inputs::PORTS,
             outputs: S::Outputs::PORTS,
             schema: params::schema::<S>,

@@ -55,6 +55,8 @@ pub trait Stage {
     const ABOUT: &'static str;
     /// Where it runs: inside the engine, or in a worker with libtorch.
     const RUNNER: Runner;
+    /// Params that decide how a run goes and nothing of what it gives; they enter no key.
+    const BESIDE_KEY: &'static [&'static str] = &[];
 
     /// What the manifest says below `params`; documented, with defaults, ranges and units.
     type Params: Serialize + DeserializeOwned + JsonSchema;

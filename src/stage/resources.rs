@@ -64,19 +64,18 @@ impl<'de> Deserialize<'de> for Device {
     }
 }
 
-/// What one run of a stage takes. Never part of a key: resources change no result.
+/// What one run of a stage takes. Never part of a key. The number of cores may
+/// change the rounding of a training, and nothing else does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resources {
     /// Where a torch stage runs.
     pub device: DeviceRequest,
-    /// Share of a GPU that it takes, 0 to 1, or a number of GPUs.
-    #[schemars(range(min = 0.0, max = 64.0))]
-    pub gpus: f64,
-    /// CPU cores that it takes; 0 means all.
+    /// CPU cores that it keeps busy; 0 means its share of all.
     #[schemars(range(min = 0, max = 4096))]
     pub cpus: usize,
-    /// Main memory that it takes, MiB; 0 means unknown.
+    /// Main memory that it takes, MiB; 0 means unknown. Stages that say so run side by side only as
+    /// far as they fit into the machine together.
     pub memory: u64,
     /// Longest time that it may run, seconds; 0 means no limit.
     pub time: u64,
@@ -84,7 +83,7 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { device: DeviceRequest::Auto, gpus: 1.0, cpus: 1, memory: 0, time: 0 }
+        Self { device: DeviceRequest::Auto, cpus: 1, memory: 0, time: 0 }
     }
 }
 

@@ -114,7 +114,7 @@ ports! {
 
 impl Stage for ClassicAugment {
     const KIND: &'static str = "classic-augment";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "Adds flipped, recoloured and moved copies to image sets.";
     const RUNNER: Runner = Runner::Inline;
     type Params = Params;
@@ -151,10 +151,14 @@ impl Stage for ClassicAugment {
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
-        let originals = ImageSet::join(inputs.images).map_err(|problem| {
+        let mut originals = ImageSet::join(inputs.images).map_err(|problem| {
             StageError::data(format!("the input sets do not fit together: {problem}"))
                 .help("give `load` one `size`, and the sets the same classes")
         })?;
+        // A split that comes later must not tear copies from their original.
+        for sample in &mut originals.samples {
+            sample.group.get_or_insert_with(|| sample.id.clone());
+        }
         let mut jobs = Vec::new();
         for (number, pass) in params.passes.iter().enumerate() {
             jobs.extend((0..originals.len()).map(|index| (number, pass, index)));

@@ -37,7 +37,7 @@ pub struct Params {
     /// Distribution of latent vectors.
     #[serde(default = "default_latent_distribution")]
     pub latent_distribution: LatentDistribution,
-    /// Images made at once; decides memory and speed.
+    /// Images made at once; decides memory and speed, and the rounding of a product of matrices.
     #[serde(default = "default_batch_size")]
     #[schemars(range(min = 1, max = 65536))]
     pub batch_size: usize,

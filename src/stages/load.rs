@@ -1,6 +1,6 @@
 //! `load`: brings images into a study, from a file, a folder, a table or a renderer.
 //!
-//! The only kind that reads files from outside. What each source looks like is in `load/`.
+//! What each source looks like is in `load/`.
 
 mod folder;
 mod gathered;

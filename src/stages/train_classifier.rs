@@ -149,6 +149,7 @@ impl Stage for TrainClassifier {
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "Trains a network to tell the classes of images apart.";
     const RUNNER: Runner = Runner::Torch;
+    const BESIDE_KEY: &'static [&'static str] = &["checkpoint_every"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;

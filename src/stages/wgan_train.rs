@@ -152,9 +152,10 @@ ports! {
 
 impl Stage for WganTrain {
     const KIND: &'static str = "wgan-train";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "Trains a Wasserstein GAN on an image set.";
     const RUNNER: Runner = Runner::Torch;
+    const BESIDE_KEY: &'static [&'static str] = &["checkpoint_every"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;

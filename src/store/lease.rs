@@ -59,6 +59,8 @@ pub struct Facts {
     pub seconds: f64,
     /// Device that it ran on; absent for work inside the engine.
     pub device: Option<String>,
+    /// Threads that it kept busy.
+    pub threads: Option<usize>,
     /// Name of the machine, where known.
     pub machine: Option<String>,
     /// When it ended, seconds since 1970 (UTC).
@@ -130,6 +132,7 @@ impl Lease<'_> {
             outputs,
             seconds: facts.seconds,
             device: facts.device,
+            threads: facts.threads,
             machine: facts.machine,
             finished: facts.finished,
             log: facts.log,
@@ -231,6 +234,7 @@ mod tests {
             recipe,
             seconds: 1.5,
             device: None,
+            threads: Some(2),
             machine: None,
             finished: 1_700_000_000,
             log: None,

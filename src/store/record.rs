@@ -48,6 +48,9 @@ pub struct Record {
     pub seconds: f64,
     /// Device that it ran on; absent for work inside the engine.
     pub device: Option<String>,
+    /// Threads that it kept busy; absent where an older program did not say.
+    #[serde(default)]
+    pub threads: Option<usize>,
     /// Name of the machine, where known.
     pub machine: Option<String>,
     /// When it ended, seconds since 1970 (UTC).

@@ -124,8 +124,8 @@ mod tests {
         files::write_scratch(&folder.join("a"), b"one").unwrap();
         files::write_scratch(&folder.join("b"), b"two").unwrap();
         let made = Made { folder, summary: json!({}) };
-        let (recipe, device, machine, log) = (None, None, None, None);
-        let facts = Facts { key, recipe, seconds: 0.0, device, machine, finished: 0, log };
+        let (recipe, device, threads, machine, log) = (None, None, None, None, None);
+        let facts = Facts { key, recipe, seconds: 0.0, device, threads, machine, finished: 0, log };
         lease.publish(&BTreeMap::from([("value".to_owned(), made)]), facts).unwrap()
     }
 

@@ -48,8 +48,12 @@ fn npy(shape: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn build(name: &str, data: &Path) -> Plan {
+    build_with(name, data, &[])
+}
+
+fn build_with(name: &str, data: &Path, overrides: &[String]) -> Plan {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
-    let manifest = manifest::load(&path, &[]).unwrap_or_else(|report| panic!("{report}"));
+    let manifest = manifest::load(&path, overrides).unwrap_or_else(|report| panic!("{report}"));
     let data = DataFolders::new([data.to_owned()], &path);
     plan::build(&manifest.document, STAGES, &data)
         .unwrap_or_else(|problems| panic!("{}", manifest.report(problems)))
@@ -72,6 +76,20 @@ fn every_study_can_be_planned_without_its_data() {
         }
     }
     assert!(planned >= 7, "{planned}");
+}
+
+#[test]
+fn how_often_a_checkpoint_is_written_changes_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipes = |change: &str| -> Vec<_> {
+        let plan = build_with("quickstart.yaml", folder.path(), &[change.to_owned()]);
+        plan.tasks.iter().map(|task| task.recipe.unwrap()).collect()
+    };
+    let usual = recipes("name=quickstart");
+    for stage in ["gan", "fit"] {
+        assert_eq!(recipes(&format!("stages.{stage}.params.checkpoint_every=3")), usual);
+    }
+    assert_ne!(recipes("stages.gan.params.batch_size=3"), usual);
 }
 
 #[test]

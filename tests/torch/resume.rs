@@ -40,7 +40,7 @@ fn a_resumed_gan_equals_an_uninterrupted_one() {
     assert!(matches!(stopped, Err(StageError::Cancelled)));
     let watcher = Watcher::default();
     let resumed = gan(&watcher, Some(folder.path())).unwrap();
-    assert_eq!(watcher.notes(), ["goes on after epoch 4"]);
+    assert_eq!(watcher.notes(), ["goes on after epoch 5"]);
     let whole = gan(&Watcher::default(), None).unwrap();
     assert_eq!(resumed.history.to_csv(), whole.history.to_csv());
     assert!(resumed.generator == whole.generator && resumed.critic == whole.critic);

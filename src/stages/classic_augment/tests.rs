@@ -87,6 +87,15 @@ fn copies_keep_what_is_known_of_their_originals() {
 }
 
 #[test]
+fn copies_and_original_are_a_group() {
+    let mut loners = set(2, "file");
+    loners.samples.iter_mut().for_each(|sample| sample.group = None);
+    let images = augment(&[&loners], json!({}), 1).unwrap();
+    let groups: Vec<_> = images.samples.iter().map(|sample| sample.group.as_deref()).collect();
+    assert_eq!(groups, [Some("train/0"), Some("train/1")].repeat(4));
+}
+
+#[test]
 fn ids_stay_unique_when_passes_repeat() {
     let flip = json!({"vertical_flip": 1.0});
     let once = augment(&[&set(2, "file")], json!({"passes": [flip, flip]}), 1).unwrap();
