@@ -92,6 +92,11 @@ impl<'de> Deserialize<'de> for Digest {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::any;
+    use proptest::prop_assert_eq;
+    use proptest::prop_assume;
+    use proptest::proptest;
+
     use super::Digest;
     use super::canonical;
 
@@ -103,6 +108,17 @@ mod tests {
             serde_json::from_str(r#"{"b": {"c": 2, "d": 1}, "a": 1}"#).unwrap();
         assert_eq!(canonical(&one), r#"{"a":1,"b":{"c":2,"d":1}}"#);
         assert_eq!(Digest::of_value(&one), Digest::of_value(&two));
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_that_was_written_and_read_has_the_same_digest(number in any::<f64>()) {
+            prop_assume!(number.is_finite());
+            let value = serde_json::json!({"rate": number});
+            let text = serde_json::to_string_pretty(&value).unwrap();
+            let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(Digest::of_value(&read), Digest::of_value(&value));
+        }
     }
 
     #[test]

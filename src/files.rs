@@ -1,6 +1,6 @@
 //! Files: the only code that writes, renames or removes any.
 //!
-//! Whatever is written appears whole or not at all: scratch file beside the target, sync, rename,
+//! Whatever is written appears whole or not at all: scratch file on the same disk, sync, rename,
 //! sync of the folder. Knows nothing of the cache's layout or of what the files mean.
 
 use std::fs;
@@ -92,16 +92,24 @@ pub fn digest(path: &Path) -> Result<Digest, Error> {
     Ok(hasher.finalize().into())
 }
 
-/// Returns all files below a folder, sorted by name.
+/// Returns all files below a folder, sorted by name. What another process removes meanwhile is left
+/// out.
 pub fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_owned(), String::new())];
     while let Some((folder, prefix)) = open.pop() {
-        for entry in fs::read_dir(&folder).map_err(context("list", &folder))? {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if !prefix.is_empty() && has_vanished(&folder, &error) => continue,
+            entries => entries.map_err(context("list", &folder))?,
+        };
+        for entry in entries {
             let entry = entry.map_err(context("list", &folder))?;
             let path = entry.path();
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let about = fs::metadata(&path).map_err(context("look at", &path))?;
+            let about = match fs::metadata(&path) {
+                Err(error) if has_vanished(&path, &error) => continue,
+                about => about.map_err(context("look at", &path))?,
+            };
             if about.is_dir() {
                 open.push((path, format!("{name}/")));
             } else {
@@ -115,10 +123,16 @@ pub fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
 
 /// Writes a file whole or not at all, and makes it last through a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = parent(path);
-    create_folder(folder)?;
-    let scratch = folder.join(scratch_name());
-    let written = write_synced(&scratch, bytes).and_then(|()| {
+    write_through(parent(path), path, bytes)
+}
+
+/// Does what [`write()`] does, with the scratch file in another folder of the same file system: one
+/// that somebody clears where this process is killed before the end.
+pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    create_folder(scratches)?;
+    create_folder(parent(path))?;
+    let (scratch, file) = create_scratch(scratches, scratch_name)?;
+    let written = write_synced(&scratch, file, bytes).and_then(|()| {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
         fs::rename(&scratch, path).map_err(context("write", path))
     });
@@ -126,7 +140,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let _ = remove_file(&scratch);
     }
     written?;
-    sync_folder(folder)
+    sync_folder(parent(path))
 }
 
 /// Writes a new file without the care of [`write()`]: for scratch folders that are published whole.
@@ -194,22 +208,40 @@ pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     gone_is_fine(removed).map_err(context("remove", folder))
 }
 
-/// Returns a file name that no other process or thread uses.
+/// Returns a file name that no other process or thread of this machine uses.
 pub fn scratch_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!(".scratch-{}-{next}", std::process::id())
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
-    let mut file = fs::File::create(path).map_err(context("write", path))?;
+/// Creates a file under the first of the names that is free. A process on another machine that
+/// shares the folder may have the same number and so the same names.
+fn create_scratch(
+    folder: &Path,
+    mut name: impl FnMut() -> String,
+) -> Result<(PathBuf, fs::File), Error> {
+    loop {
+        let path = folder.join(name());
+        match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            opened => return opened.map_err(context("write", &path)).map(|file| (path, file)),
+        }
+    }
+}
+
+fn write_synced(path: &Path, mut file: fs::File, bytes: &[u8]) -> Result<(), Error> {
     file.write_all(bytes).map_err(context("write", path))?;
     file.sync_all().map_err(context("sync", path))
 }
 
 fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
+}
+
+/// Returns whether nothing has this name any more; a link that leads nowhere still has it.
+fn has_vanished(path: &Path, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err()
 }
 
 fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
@@ -235,6 +267,26 @@ mod tests {
         assert_eq!(super::read(&path).unwrap(), b"two");
         assert_eq!(&*super::map(&path).unwrap(), b"two");
         assert_eq!(super::digest(&path).unwrap(), Digest::of_bytes(b"two"));
+    }
+
+    #[test]
+    fn a_scratch_file_of_another_machine_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut names = ["theirs", "theirs", "mine"].map(str::to_owned).into_iter();
+        super::write_scratch(&folder.path().join("theirs"), b"half").unwrap();
+        let (path, _) = super::create_scratch(folder.path(), || names.next().unwrap()).unwrap();
+        assert_eq!(path, folder.path().join("mine"));
+        assert_eq!(super::read(&folder.path().join("theirs")).unwrap(), b"half");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_walk_does_not_pass_over_a_link_that_leads_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+        let error = super::walk(folder.path()).unwrap_err();
+        assert!(error.is_missing() && error.path.ends_with("link"), "{error}");
+        assert!(super::walk(&folder.path().join("none")).is_err());
     }
 
     #[test]

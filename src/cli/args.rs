@@ -6,6 +6,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
+use clap::builder::RangedU64ValueParser;
 
 /// Does this augmentation help? Runs studies on medical images from one manifest, and runs again
 /// only what a change reaches.
@@ -207,7 +208,7 @@ pub(crate) struct RunArgs {
     /// Stages to run, with all that they need; all where none is named
     pub(crate) stages: Vec<String>,
     /// Torch stages that run at once on the CPU, sharing its cores
-    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
     pub(crate) jobs: usize,
     /// Device of torch stages: auto, cpu, cuda, cuda:0,1
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -223,6 +224,10 @@ pub(crate) struct RunArgs {
     pub(crate) worker: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) form: Form,
+}
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// How the table is laid out.
@@ -264,6 +269,9 @@ pub(crate) enum Cache {
     },
     /// Hash everything again and report what is damaged, missing or orphaned
     Verify {
+        /// Remove what is damaged, so that it is computed again where it is needed
+        #[arg(long)]
+        repair: bool,
         #[command(flatten)]
         form: Form,
     },

@@ -2,13 +2,26 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::cli::args::Cache;
+use crate::cli::args::Form;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::words;
+use crate::store::Removed;
 use crate::store::Statistics;
 use crate::store::Store;
 use crate::store::Verdict;
+
+/// What a verification found, and what was done about it, as JSON shows it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Removed>,
+}
 
 /// Runs one of the cache's commands.
 pub(crate) fn run(command: &Cache, folder: &Path, screen: &Screen) -> Result<(), Failure> {
@@ -23,19 +36,23 @@ pub(crate) fn run(command: &Cache, folder: &Path, screen: &Screen) -> Result<(),
             }
             Ok(())
         }
-        Cache::Verify { form } => {
-            let verdict = store.verify()?;
-            if form.is_json() {
-                screen.print_json(&verdict);
-            } else {
-                screen.print(&judged(&verdict));
-            }
-            if verdict.is_sound() {
-                Ok(())
-            } else {
-                Err(Failure::Damaged { problems: verdict.damaged.len() + verdict.missing.len() })
-            }
-        }
+        Cache::Verify { repair, form } => verify(&store, *repair, *form, screen),
+    }
+}
+
+/// Verifies a cache; one with a problem is a failure unless it is repaired.
+fn verify(store: &Store, repair: bool, form: Form, screen: &Screen) -> Result<(), Failure> {
+    let verdict = store.verify()?;
+    let removed = if repair { Some(store.repair(&verdict)?) } else { None };
+    if form.is_json() {
+        screen.print_json(&Told { verdict: &verdict, removed });
+    } else {
+        screen.print(&judged(&verdict, removed));
+    }
+    if verdict.is_sound() || repair {
+        Ok(())
+    } else {
+        Err(Failure::Damaged { problems: verdict.damaged.len() + verdict.missing.len() })
     }
 }
 
@@ -56,7 +73,7 @@ fn told(statistics: &Statistics) -> String {
     lines.join("\n")
 }
 
-fn judged(verdict: &Verdict) -> String {
+fn judged(verdict: &Verdict, removed: Option<Removed>) -> String {
     let mut lines = Vec::new();
     lines.extend(verdict.damaged.iter().map(|path| format!("damaged   {path}")));
     lines.extend(verdict.missing.iter().map(|missing| {
@@ -75,5 +92,13 @@ fn judged(verdict: &Verdict) -> String {
         verdict.missing.len(),
         verdict.orphaned.len()
     ));
+    lines.extend(removed.map(|removed| match removed {
+        Removed { files: 0, records: 0 } => "there is nothing to repair".to_owned(),
+        Removed { files, records } => format!(
+            "removed {} and {} of what is not whole; a run computes it again",
+            words::many(files, "damaged file"),
+            words::many(records, "record")
+        ),
+    }));
     lines.join("\n")
 }

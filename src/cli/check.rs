@@ -11,6 +11,7 @@ use crate::cli::args::StudyArgs;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::study;
+use crate::cli::words;
 use crate::plan::Plan;
 use crate::stage::Role;
 
@@ -43,13 +44,15 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
         return Ok(());
     }
     let mut lines = vec![format!(
-        "{}: {} stages, {} tasks, no problem",
+        "{}: {}, {}, no problem",
         plan.name,
-        stages.len(),
-        plan.tasks.len()
+        words::many(stages.len(), "stage"),
+        words::many(plan.tasks.len(), "task")
     )];
     let leaking = proofs.values().any(|proof| !proof.leaks.is_empty());
-    lines.push(if leaking {
+    lines.push(if proofs.is_empty() {
+        "no stage fits, selects or labels, so no test image can reach one".to_owned()
+    } else if leaking {
         "test images reach what fits, selects or labels, as `allow_leakage` allows:".to_owned()
     } else {
         "no test image reaches what fits, selects or labels:".to_owned()

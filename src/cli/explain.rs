@@ -1,5 +1,6 @@
 //! `ablate explain`: a task's key, what differs from the last time, and what waits for it.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -38,10 +39,11 @@ pub(crate) fn run(
     for id in wanted {
         let task = plan.task(id);
         let dependents = dependents(&plan, id);
+        let waiting = Waiting::of(&plan, task, &status, &past);
         if form.is_json() {
-            all.push(told(task, &status[&id], &past, &dependents));
+            all.push(told(task, &status[&id], &past, &waiting, &dependents));
         } else {
-            parts.push(described(&plan, task, &status[&id], &past, &dependents));
+            parts.push(described(task, &status[&id], &past, &waiting, &dependents));
         }
     }
     if form.is_json() {
@@ -50,6 +52,52 @@ pub(crate) fn run(
         screen.print(&parts.join("\n"));
     }
     Ok(())
+}
+
+/// What a task of unknown key waits for; empty for any other.
+#[derive(Default)]
+struct Waiting {
+    /// Its inputs that have not run.
+    inputs: BTreeSet<String>,
+    /// The tasks that can run at once and let the others follow, each with why it runs.
+    causes: Vec<(String, String)>,
+}
+
+impl Waiting {
+    fn of(plan: &Plan, task: &Task, status: &BTreeMap<TaskId, Status>, past: &Past) -> Self {
+        let mut waiting = Self::default();
+        if !matches!(status[&task.id], Status::Unknown) {
+            return waiting;
+        }
+        let missing = |id: &TaskId| status[id].record().is_none();
+        let missing_inputs = |task: &Task| -> Vec<TaskId> {
+            task.all_inputs().map(|(_, input)| input.task).filter(missing).collect()
+        };
+        let inputs = missing_inputs(task);
+        waiting.inputs = inputs.iter().map(|id| plan.task(*id).to_string()).collect();
+        let mut needed: BTreeSet<TaskId> = inputs.into_iter().collect();
+        for above in plan.tasks.iter().rev().filter(|above| above.id < task.id) {
+            if needed.contains(&above.id) {
+                needed.extend(missing_inputs(above));
+            }
+        }
+        for id in needed {
+            if let Status::Miss { key } = &status[&id] {
+                let why =
+                    key.as_ref().map_or("a source is missing".to_owned(), |key| past.why(key));
+                waiting.causes.push((plan.task(id).to_string(), why));
+            }
+        }
+        waiting
+    }
+
+    fn described(&self) -> Vec<String> {
+        let mut lines = vec!["  its key is known once these have run:".to_owned()];
+        lines.extend(self.inputs.iter().map(|input| format!("    {input}")));
+        lines.push("  what runs first, and why:".to_owned());
+        lines.extend(self.causes.iter().map(|(task, why)| format!("    {task}: {why}")));
+        lines
+    }
 }
 
 /// Returns the stages that a task's result reaches.
@@ -82,21 +130,27 @@ fn state(status: &Status) -> &'static str {
     }
 }
 
-fn told(task: &Task, status: &Status, past: &Past, dependents: &BTreeSet<String>) -> Value {
+fn told(
+    task: &Task,
+    status: &Status,
+    past: &Past,
+    waiting: &Waiting,
+    dependents: &BTreeSet<String>,
+) -> Value {
     let key = key(status);
     let changes = key.as_ref().and_then(|key| past.nearest(key)).map(|(_, changes)| changes);
     json!({
         "task": task.to_string(), "state": state(status), "recipe": task.recipe,
         "digest": key.as_ref().map(TaskKey::digest), "key": key, "changes": changes,
-        "reaches": dependents,
+        "waits_for": waiting.inputs, "reaches": dependents,
     })
 }
 
 fn described(
-    plan: &Plan,
     task: &Task,
     status: &Status,
     past: &Past,
+    waiting: &Waiting,
     dependents: &BTreeSet<String>,
 ) -> String {
     let mut lines = vec![format!("{task}: {}", task.kind.name)];
@@ -118,12 +172,7 @@ fn described(
                 lines.extend(changes.iter().map(|change| format!("    {}", words::change(change))));
             }
         },
-        Status::Unknown => {
-            lines.push("  its key is known once these have run:".to_owned());
-            let inputs: BTreeSet<String> =
-                task.all_inputs().map(|(_, input)| plan.task(input.task).to_string()).collect();
-            lines.extend(inputs.into_iter().map(|input| format!("    {input}")));
-        }
+        Status::Unknown => lines.extend(waiting.described()),
     }
     if let Some(key) = key(status) {
         lines.push(format!("  key {}:", key.digest().short()));

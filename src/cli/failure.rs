@@ -88,9 +88,9 @@ impl Failure {
         match self {
             Self::Usage { help, .. } => help.clone(),
             Self::Store(error) => error.remedy(),
-            Self::Damaged { .. } => {
-                Some("remove what is damaged; the next run computes it again".to_owned())
-            }
+            Self::Damaged { .. } => Some(
+                "`ablate cache verify --repair` removes it; a run computes it again".to_owned(),
+            ),
             Self::File(error) | Self::Artifact(artifact::Error::File(error))
                 if error.is_disk_full() =>
             {

@@ -22,13 +22,16 @@ pub(crate) fn run(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let found = study::records(target, cache, screen)?;
+    let wanted = found.plan.selected_port(&target.stage);
     let alone = found.made.len() == 1;
     let mut copied: Vec<Value> = Vec::new();
     let (mut count, mut size) = (0, 0);
     for (id, record) in &found.made {
         let task = found.plan.task(*id);
         let folder = if alone { output.to_owned() } else { output.join(task.to_string()) };
-        for (port, artifact) in &record.outputs {
+        let outputs = record.outputs.iter();
+        for (port, artifact) in outputs.filter(|(port, _)| wanted.is_none_or(|name| name == *port))
+        {
             for (name, path) in found.store.files(artifact) {
                 let to = folder.join(port).join(&name);
                 files::write(&to, &files::map(&path)?)?;
@@ -42,7 +45,11 @@ pub(crate) fn run(
         screen.print_json(&copied);
     } else {
         let place = output.display();
-        screen.print(&format!("{} files, {}, in {place}", words::count(count), words::bytes(size)));
+        screen.print(&format!(
+            "{}, {}, in {place}",
+            words::many(count, "file"),
+            words::bytes(size)
+        ));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Earlier runs: what the cache's records say of a task that is about to run.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::cli::failure::Failure;
@@ -14,10 +15,14 @@ use crate::store::Store;
 /// Differences beyond which an earlier task is no longer the same one, changed.
 const FAR: usize = 4;
 
-/// Every earlier task by kind, with its record.
+/// An earlier task: its key, and what it left.
+type Run = (TaskKey, Record);
+
+/// Every earlier task: by kind, then by params as text, so that those are compared once and not for
+/// each task of a grid.
 #[derive(Default)]
 pub(crate) struct Past {
-    kinds: BTreeMap<String, Vec<(TaskKey, Record)>>,
+    kinds: BTreeMap<String, BTreeMap<String, Vec<Run>>>,
 }
 
 impl Past {
@@ -27,18 +32,23 @@ impl Past {
         for record in store.records()? {
             // A record of another layout explains nothing; the task simply runs again.
             let Ok(key) = serde_json::from_value::<TaskKey>(record.key.clone()) else { continue };
-            past.kinds.entry(key.kind.clone()).or_default().push((key, record));
+            past.add(key, record);
         }
         Ok(past)
     }
 
+    fn add(&mut self, key: TaskKey, record: Record) {
+        let groups = self.kinds.entry(key.kind.clone()).or_default();
+        groups.entry(key.params.to_string()).or_default().push((key, record));
+    }
+
     /// Returns the earlier task that differs least, the latest of those, and how it differs.
     pub(crate) fn nearest(&self, key: &TaskKey) -> Option<(&Record, Vec<Change>)> {
-        let known = self.kinds.get(&key.kind)?.iter();
-        let differing = known.map(|(old, record)| (record, changes(Some(old), key)));
-        differing
-            .min_by_key(|(record, changes)| (changes.len(), std::cmp::Reverse(record.finished)))
-            .filter(|(_, changes)| changes.len() <= FAR)
+        let groups = self.kinds.get(&key.kind)?.values();
+        let nearest = groups.filter_map(|runs| nearest_of(runs, key));
+        let (distance, (old, record)) =
+            nearest.min_by_key(|(distance, (_, record))| (*distance, Reverse(record.finished)))?;
+        (distance <= FAR).then(|| (record, changes(Some(old), key)))
     }
 
     /// Says in one phrase why a task runs.
@@ -50,12 +60,95 @@ impl Past {
         }
     }
 
-    /// Returns the seconds that a task will take, by the latest of its kind with the same params,
-    /// else the latest of its kind.
+    /// Returns the seconds that a task will take, by the latest of its kind with the same params:
+    /// with others it may be of another size altogether.
     pub(crate) fn seconds(&self, task: &Task) -> Option<f64> {
-        let known = self.kinds.get(task.kind.name)?.iter();
-        let latest =
-            known.max_by_key(|(key, record)| (key.params == task.params, record.finished))?;
-        Some(latest.1.seconds)
+        let params = task.key(BTreeMap::new())?.params;
+        let runs = self.kinds.get(task.kind.name)?.get(&params.to_string())?;
+        let (_, latest) = runs.iter().max_by_key(|(_, record)| record.finished)?;
+        Some(latest.seconds)
+    }
+}
+
+/// Returns which of the runs that share their params differs least from a key, the latest of those,
+/// and in how many places it differs.
+fn nearest_of<'a>(runs: &'a [Run], key: &TaskKey) -> Option<(usize, &'a Run)> {
+    let all = changes(Some(&runs.first()?.0), key);
+    let params = all.iter().filter(|change| matches!(change, Change::Param { .. })).count();
+    let distances = runs.iter().map(|run| (params + beside_params(&run.0, key), run));
+    distances.min_by_key(|(distance, (_, record))| (*distance, Reverse(record.finished)))
+}
+
+/// Returns in how many places two keys of one kind differ, beside their params.
+fn beside_params(old: &TaskKey, new: &TaskKey) -> usize {
+    usize::from(old.format != new.format)
+        + usize::from(old.version != new.version)
+        + usize::from(old.seed != new.seed)
+        + differing(&old.inputs, &new.inputs)
+        + differing(&old.sources, &new.sources)
+}
+
+fn differing<T: PartialEq>(old: &BTreeMap<String, T>, new: &BTreeMap<String, T>) -> usize {
+    let changed = old.iter().filter(|(name, value)| new.get(*name) != Some(*value)).count();
+    changed + new.keys().filter(|name| !old.contains_key(*name)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::Past;
+    use crate::digest::Digest;
+    use crate::plan::TaskKey;
+    use crate::plan::changes;
+    use crate::store::Record;
+
+    fn key(epochs: u32, input: u8, seed: u64) -> TaskKey {
+        TaskKey {
+            format: 1,
+            kind: "fit".to_owned(),
+            version: 1,
+            params: json!({"epochs": epochs, "rate": 0.1}),
+            inputs: BTreeMap::from([("images".to_owned(), vec![Digest::of_bytes(&[input])])]),
+            sources: BTreeMap::new(),
+            seed,
+        }
+    }
+
+    fn record(finished: u64) -> Record {
+        Record {
+            format: 1,
+            key: json!({}),
+            recipe: None,
+            outputs: BTreeMap::new(),
+            seconds: 1.0,
+            device: None,
+            threads: None,
+            machine: None,
+            finished,
+            log: None,
+        }
+    }
+
+    #[test]
+    fn the_nearest_run_differs_least_and_is_the_latest_of_those() {
+        let mut past = Past::default();
+        let runs = [(40, 1, 1), (40, 2, 1), (40, 1, 2), (60, 1, 1), (60, 1, 2)];
+        for (finished, (epochs, input, seed)) in (0..).zip(runs) {
+            past.add(key(epochs, input, seed), record(finished));
+        }
+        for (asked, nearest) in [((40, 2, 1), 1), ((60, 2, 1), 3), ((40, 1, 3), 2), ((9, 1, 1), 3)]
+        {
+            let new = key(asked.0, asked.1, asked.2);
+            let (found, told) = past.nearest(&new).unwrap();
+            assert_eq!(found.finished, nearest, "{asked:?}");
+            let (epochs, input, seed) = runs[nearest as usize];
+            assert_eq!(told, changes(Some(&key(epochs, input, seed)), &new));
+        }
+        let mut other = key(40, 1, 1);
+        other.kind = "score".to_owned();
+        assert!(past.nearest(&other).is_none());
     }
 }

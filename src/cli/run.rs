@@ -32,16 +32,16 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
     let plan = study::plan(&args.study, screen)?;
     let wanted = study::select(&plan, &args.stages)?;
     let store = Store::open(cache)?;
+    let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
     if args.dry_run {
-        return plan::show(&plan, &store, args.form, screen);
+        return plan::show(&plan.limited_to(&wanted), &store, args.form, screen);
     }
     study::refuse_missing_sources(&plan, &wanted, &args.study)?;
-    let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
     let time = clock::seconds_since_1970();
     let options = Options {
         run: clock::run_name(time),
         time,
-        jobs: args.jobs.max(1),
+        jobs: args.jobs,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         memory: clock::memory(),
         devices,

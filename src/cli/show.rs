@@ -21,7 +21,12 @@ pub(crate) fn run(
     form: Form,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let found = study::records(target, cache, screen)?;
+    let mut found = study::records(target, cache, screen)?;
+    if let Some(wanted) = found.plan.selected_port(&target.stage) {
+        for record in found.made.values_mut() {
+            record.outputs.retain(|port, _| port == wanted);
+        }
+    }
     if form.is_json() {
         let all: Vec<Value> =
             found.made.iter().map(|(id, record)| told(found.plan.task(*id), record)).collect();
@@ -37,7 +42,8 @@ fn told(task: &Task, record: &Record) -> Value {
     json!({
         "task": task.to_string(), "stage": task.stage, "cell": task.cell, "kind": task.kind.name,
         "key": record.key_digest(), "seconds": record.seconds, "device": record.device,
-        "threads": record.threads, "machine": record.machine, "finished": record.finished, "outputs": record.outputs,
+        "threads": record.threads, "machine": record.machine, "finished": record.finished,
+        "outputs": record.outputs,
     })
 }
 
@@ -47,8 +53,8 @@ fn described(task: &Task, record: &Record) -> String {
     let key = record.key_digest().short();
     let mut lines = vec![format!("{task}: {}, {time}{device}, key {key}", task.kind.name)];
     for (port, output) in &record.outputs {
-        let (size, files) = (words::bytes(output.bytes), output.blobs.len());
-        lines.push(format!("  {port}: {size} in {files} files, {}", output.digest.short()));
+        let (size, files) = (words::bytes(output.bytes), words::many(output.blobs.len(), "file"));
+        lines.push(format!("  {port}: {size} in {files}, {}", output.digest.short()));
         if let Value::Object(facts) = &output.summary {
             let facts = facts.iter();
             lines.extend(facts.map(|(name, value)| format!("    {name}: {}", compact(value))));

@@ -12,6 +12,7 @@ use crate::cli::args::StudyArgs;
 use crate::cli::args::Target;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
+use crate::cli::words;
 use crate::engine;
 use crate::engine::Status;
 use crate::manifest;
@@ -108,6 +109,27 @@ pub(crate) fn refuse_missing_sources(
     Err(Failure::usage(problem).help(help))
 }
 
+/// Returns the command that runs a task of a study as it was given, to be typed into a shell.
+fn run_command(study: &StudyArgs, task: &str, cache: &Path) -> String {
+    let mut command = vec!["ablate".to_owned(), "run".to_owned()];
+    let mut add = |word: &str| command.push(words::argument(word));
+    add(&study.manifest.to_string_lossy());
+    add(task);
+    for change in &study.set {
+        add("--set");
+        add(change);
+    }
+    for folder in &study.data {
+        add("--data");
+        add(&folder.to_string_lossy());
+    }
+    if cache != Path::new("cache") {
+        add("--cache");
+        add(&cache.to_string_lossy());
+    }
+    command.join(" ")
+}
+
 /// Returns what the tasks of a target made; an error names those that have not run.
 pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<Found, Failure> {
     let plan = plan(&target.study, screen)?;
@@ -119,7 +141,7 @@ pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<
         let Some(Status::Hit { record, .. }) = status.remove(&id) else {
             let task = plan.task(id);
             let problem = format!("`{task}` has not run, or was run otherwise");
-            let help = format!("ablate run {} '{task}'", target.study.manifest.display());
+            let help = run_command(&target.study, &task.to_string(), cache);
             return Err(Failure::usage(problem).help(help));
         };
         made.insert(id, *record);

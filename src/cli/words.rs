@@ -43,6 +43,21 @@ pub(crate) fn count(number: usize) -> String {
     groups.join(",")
 }
 
+/// Returns how many there are of something: `1 stage`, `1,080 stages`.
+pub(crate) fn many(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// Returns a text as one argument of a shell, in quotes where it needs them.
+pub(crate) fn argument(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./:=,+@".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Returns what a running stage is worth saying about: losses and images per second.
 pub(crate) fn progress(tick: &Tick) -> String {
     let mut parts: Vec<String> =
@@ -108,6 +123,10 @@ mod tests {
         let sizes = [0, 999, 1000, 99_949, 1_234_567].map(super::bytes);
         assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "100 kB", "1.2 MB"]);
         assert_eq!([0, 999, 1080, 1_234_567].map(super::count), ["0", "999", "1,080", "1,234,567"]);
+        let stages = [0, 1, 1080].map(|number| super::many(number, "stage"));
+        assert_eq!(stages, ["0 stages", "1 stage", "1,080 stages"]);
+        let arguments = ["a/b.yaml", "fit[seed=1]", "it's", ""].map(super::argument);
+        assert_eq!(arguments, ["a/b.yaml", "'fit[seed=1]'", r"'it'\''s'", "''"]);
     }
 
     #[test]

@@ -77,21 +77,17 @@ impl<R: Read + Seek> Npz<R> {
     /// Reads an array of whole numbers of any width.
     pub fn integers(&mut self, name: &str) -> Result<Array<i64>, String> {
         let header = self.header(name)?;
-        let (order, code) = header.dtype.split_at(1.min(header.dtype.len()));
+        let dtype = header.dtype.as_str();
+        let code = dtype.strip_prefix(['<', '>', '|', '=']).unwrap_or(dtype);
         let width = match code {
             "u1" | "i1" => 1,
             "u2" | "i2" => 2,
             "u4" | "i4" => 4,
             "u8" | "i8" => 8,
-            _ => {
-                return Err(format!("its elements are `{}`; whole numbers expected", header.dtype));
-            }
+            _ => return Err(format!("its elements are `{dtype}`; whole numbers expected")),
         };
-        if order == ">" && width > 1 {
-            return Err(format!(
-                "its elements are `{}`; little-endian ones expected",
-                header.dtype
-            ));
+        if dtype.starts_with('>') && width > 1 {
+            return Err(format!("its elements are `{dtype}`; little-endian ones expected"));
         }
         let bytes = self.data(name, &header, width)?;
         let signed = code.starts_with('i');
@@ -213,6 +209,12 @@ mod tests {
         insta::assert_snapshot!(open(&bytes).bytes("x").unwrap_err(), @"its elements are `<i2`; bytes (`|u1`) expected");
         let bytes = text(vec![0; 8], "<f8", 1);
         insta::assert_snapshot!(open(&bytes).integers("x").unwrap_err(), @"its elements are `<f8`; whole numbers expected");
+        let bytes = text(vec![7, 8], "u1", 2);
+        assert_eq!(open(&bytes).integers("x").unwrap().data, [7, 8]);
+        let bytes = text(vec![0, 1], ">u2", 1);
+        insta::assert_snapshot!(open(&bytes).integers("x").unwrap_err(), @"its elements are `>u2`; little-endian ones expected");
+        let bytes = text(vec![7, 8], "éu1", 2);
+        insta::assert_snapshot!(open(&bytes).integers("x").unwrap_err(), @"its elements are `éu1`; whole numbers expected");
     }
 
     #[test]

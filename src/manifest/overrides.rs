@@ -9,8 +9,9 @@ use crate::manifest::Problem;
 use crate::manifest::Problems;
 use crate::manifest::Sources;
 use crate::manifest::Span;
+use crate::manifest::did_you_mean;
 use crate::manifest::merge::merge;
-use crate::manifest::parse::parse;
+use crate::manifest::parse::parse_value;
 
 /// Lays `path=value` arguments over a manifest, one after the other.
 pub(super) fn apply(
@@ -19,10 +20,14 @@ pub(super) fn apply(
     sources: &mut Sources,
 ) -> Result<Node, Problems> {
     let mut problems = Problems::default();
+    let stages = root.get("stages").map(Node::entries).unwrap_or_default();
+    let known: Vec<String> = stages.iter().map(|stage| stage.key.value.clone()).collect();
+    let mut strange = Vec::new();
     for argument in arguments {
         let file = sources.add("--set", argument.as_str());
         match Override::parse(argument, file) {
             Ok(change) => {
+                strange.extend(change.strange_stage(&known));
                 if let Err(problem) = change.put(&mut root, 0) {
                     problems.push(problem);
                 }
@@ -30,7 +35,22 @@ pub(super) fn apply(
             Err(problem) => problems.push(problem),
         }
     }
+    for name in strange {
+        if let Some(problem) = misspelt(&name, &known, &root) {
+            problems.push(problem);
+        }
+    }
     problems.or(root)
+}
+
+/// Reports a stage that arguments bring in without a kind, where its name is nearly a known one.
+fn misspelt(name: &Located<String>, known: &[String], root: &Node) -> Option<Problem> {
+    let stage = root.get("stages").and_then(|stages| stages.get(&name.value));
+    if stage.is_some_and(|stage| stage.get("kind").is_some()) {
+        return None;
+    }
+    let help = did_you_mean(&name.value, known.iter().map(String::as_str))?;
+    Some(Problem::at(name.span, format!("there is no stage `{}`", name.value)).help(help))
 }
 
 struct Override {
@@ -58,7 +78,7 @@ impl Override {
         let mut value = if value.trim().is_empty() {
             Node { content: Content::Null, span: whole.piece(start, 0) }
         } else {
-            let value = parse(file, value);
+            let value = parse_value(file, value);
             value.map_err(|problem| Problem {
                 span: Some(whole.piece(start, whole.length)),
                 ..problem
@@ -66,6 +86,12 @@ impl Override {
         };
         shift(&mut value, start);
         Ok(Self { path, value })
+    }
+
+    /// Returns the stage that this changes, where it is none of the known ones.
+    fn strange_stage(&self, known: &[String]) -> Option<Located<String>> {
+        let [root, stage, ..] = self.path.as_slice() else { return None };
+        (root.value == "stages" && !known.contains(&stage.value)).then(|| stage.clone())
     }
 
     /// Puts the value below `node`, whose own place is `self.path[..depth]`.
@@ -129,5 +155,52 @@ fn shift(node: &mut Node, by: usize) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apply;
+    use crate::manifest::Problem;
+    use crate::manifest::Sources;
+    use crate::manifest::parse::parse;
+
+    const TEXT: &str = "seed: 1\nstages: {retina: {kind: load, params: {size: 8, classes: [a]}}, parts: {kind: split}}\n";
+
+    /// Returns the changed manifest, or its problems, each in a line.
+    fn set(arguments: &[&str]) -> Result<String, String> {
+        let mut sources = Sources::default();
+        let root = parse(sources.add("a", TEXT), TEXT).unwrap();
+        let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
+        let changed = apply(root, &arguments, &mut sources).map_err(|problems| {
+            let line = |problem: &Problem| {
+                format!("{} ({})", problem.message, problem.help.as_deref().unwrap_or_default())
+            };
+            problems.0.iter().map(line).collect::<Vec<_>>().join("\n")
+        })?;
+        Ok(changed.to_json().to_string())
+    }
+
+    #[test]
+    fn nothing_deletes_however_it_is_written() {
+        for nothing in ["null", "~", "", " "] {
+            let without_seed = format!("seed={nothing}");
+            let without_parts = format!("stages.parts={nothing}");
+            let without_params = format!("stages.retina.params={nothing}");
+            assert_eq!(
+                set(&[&without_seed, &without_parts, &without_params]).as_deref(),
+                Ok(r#"{"stages":{"retina":{"kind":"load"}}}"#),
+                "{nothing}"
+            );
+        }
+        assert!(set(&["stages.parts={}"]).unwrap().contains("split"));
+    }
+
+    #[test]
+    fn a_misspelt_stage_is_said_and_a_new_one_is_made() {
+        insta::assert_snapshot!(set(&["stages.retna.params.size=3"]).unwrap_err(), @"there is no stage `retna` (did you mean `retina`?)");
+        insta::assert_snapshot!(set(&["stages.prts=null"]).unwrap_err(), @"there is no stage `prts` (did you mean `parts`?)");
+        let made = set(&["stages.retina2.params.size=3", "stages.retina2.kind=load"]);
+        assert!(made.unwrap().contains(r#""retina2":{"kind":"load","params":{"size":3}}"#));
     }
 }

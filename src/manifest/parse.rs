@@ -28,19 +28,19 @@ const NODES: usize = 200_000;
 /// Most uses of anchors.
 const ALIASES: usize = 1_000;
 
-/// Parses a text. An empty text is an empty map.
+/// Parses the text of a file. An empty text is an empty map.
 pub(super) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
+    let node = parse_value(file, text)?;
+    let start = Span { file, offset: 0, length: 0 };
+    let empty = Node { content: Content::Map(Vec::new()), span: start };
+    Ok(if node.is_null() { empty } else { node })
+}
+
+/// Parses one value. Nothing stays nothing: as a value it deletes.
+pub(super) fn parse_value(file: FileId, text: &str) -> Result<Node, Problem> {
     let parsed: Result<Spanned<Raw>, _> = serde_yaml::from_str_with_options(text, options());
     match parsed {
-        Ok(raw) => {
-            let node = Converter { file, size: text.len() }.node(raw);
-            let whole = Span { file, offset: 0, length: 0 };
-            Ok(if node.is_null() {
-                Node { content: Content::Map(Vec::new()), span: whole }
-            } else {
-                node
-            })
-        }
+        Ok(raw) => Ok(Converter { file, size: text.len() }.node(raw)),
         Err(error) => Err(problem(file, text, &error)),
     }
 }
@@ -209,6 +209,7 @@ mod tests {
     use std::fmt::Write;
 
     use super::parse;
+    use super::parse_value;
     use crate::manifest::FileId;
     use crate::manifest::Node;
     use crate::manifest::Sources;
@@ -240,6 +241,16 @@ mod tests {
         assert_eq!(written(&["a", "1", "é"], true), "é");
         assert_eq!(written(&["b"], false), "\"x y\"");
         assert_eq!(node.to_json(), json!({"a": [1, {"é": "two"}], "b": "x y", "1": null}));
+    }
+
+    #[test]
+    fn nothing_is_an_empty_map_as_a_file_and_nothing_as_a_value() {
+        for text in ["", "null", "~"] {
+            assert_eq!(read(text).to_json(), json!({}), "{text}");
+        }
+        for text in ["null", "~"] {
+            assert!(parse_value(FileId(0), text).unwrap().is_null(), "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | 169 | 32 | 64 | 6, 12, 32, 32 |
 //! | 201 | 32 | 64 | 6, 12, 48, 32 |
 //!
-//! The last pooling adapts, so any input of 32 pixels or more will do. Knows nothing of training.
+//! The last pooling adapts, so any input of 29 pixels or more will do. Knows nothing of training.
 
 use tch::TchError;
 use tch::Tensor;

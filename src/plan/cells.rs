@@ -222,7 +222,9 @@ impl<'a> Tasks<'a> {
             .iter()
             .filter_map(|(port, refs)| Some((port.clone(), joined(refs)?)))
             .collect();
-        let counts = match (task.kind.forecast)(&task.params, &Forecast { sources, inputs }) {
+        let connected = task.inputs.keys().cloned().collect();
+        let known = Forecast { sources, inputs, connected };
+        let counts = match (task.kind.forecast)(&task.params, &known) {
             Ok(counts) => {
                 counts.into_iter().map(|(port, counts)| (port.to_owned(), counts)).collect()
             }

@@ -3,6 +3,7 @@
 //! Names come from manifests and enter keys with the digest of their content; paths never do.
 
 use std::collections::BTreeMap;
+use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -43,6 +44,10 @@ pub(super) enum Refused {
     Unreadable(files::Error),
     /// Its content is not what the manifest demands.
     Changed { path: PathBuf, pin: Digest, found: Digest },
+    /// Its name leads out of the data folders.
+    Outside,
+    /// A file is there where a folder is meant, or the other way round.
+    Other(SourceKind),
 }
 
 /// Finds sources, and hashes each only once.
@@ -59,8 +64,15 @@ impl<'a> Finder<'a> {
 
     /// Finds a source. One that is nowhere is no error: a plan can be made without data.
     pub(super) fn find(&mut self, wanted: &SourceRef) -> Result<Source, Refused> {
+        if leads_out(&wanted.name) {
+            return Err(Refused::Outside);
+        }
         let Some(path) = self.folders.find(&wanted.name, wanted.kind) else {
-            return Ok(Source { path: None, digest: wanted.pin });
+            let other = wanted.kind.other();
+            return match self.folders.find(&wanted.name, other) {
+                Some(_) => Err(Refused::Other(other)),
+                None => Ok(Source { path: None, digest: wanted.pin }),
+            };
         };
         let found = match self.hashed.get(&path) {
             Some(digest) => *digest,
@@ -72,6 +84,12 @@ impl<'a> Finder<'a> {
             _ => Ok(Source { path: Some(path), digest: Some(found) }),
         }
     }
+}
+
+/// Returns whether a name leads out of the folder that it is looked for in.
+fn leads_out(name: &str) -> bool {
+    let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    !Path::new(name).components().all(inside)
 }
 
 /// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests.
@@ -128,6 +146,18 @@ mod tests {
         assert!(beside.is_some() && recipe().is_some() && recipe() != beside);
         write("data/n.csv", "1");
         assert_eq!(recipe(), beside);
+    }
+
+    #[test]
+    fn names_of_another_sort_and_names_that_lead_out_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::files::write(&folder.path().join("data/deep/n.csv"), b"1").unwrap();
+        let refusal = |params: &str| plan(folder.path(), params).unwrap_err();
+        assert!(plan(folder.path(), "{file: ./deep/n.csv}").unwrap().tasks[0].recipe.is_some());
+        insta::assert_snapshot!(refusal("{file: deep}"), @"./study.yaml:3:47: `deep` is a folder; `file` takes a file (help: name a file, or the param for a folder)");
+        insta::assert_snapshot!(refusal("{file: /deep/n.csv}"), @"./study.yaml:3:47: `/deep/n.csv` leads out of the data folders; what comes from outside is named, not located (help: write `file: n.csv`, and give its folder with `--data DIR` or ABLATE_DATA)");
+        insta::assert_snapshot!(refusal("{file: deep/../../n.csv}"), @"./study.yaml:3:47: `deep/../../n.csv` leads out of the data folders; what comes from outside is named, not located (help: write `file: n.csv`, and give its folder with `--data DIR` or ABLATE_DATA)");
+        insta::assert_snapshot!(refusal("{file: ..}"), @"./study.yaml:3:47: `..` leads out of the data folders; what comes from outside is named, not located (help: write `file: NAME`, and give its folder with `--data DIR` or ABLATE_DATA)");
     }
 
     #[test]

@@ -44,6 +44,7 @@ impl Plan {
         };
         let kind = first.kind;
         let spans: BTreeSet<String> = first.cell.keys().cloned().collect();
+        let mut named = BTreeSet::new();
         for (axis, value) in &reference.slice {
             let Some(known) = self
                 .axes
@@ -60,6 +61,11 @@ impl Plan {
             if !values().any(|name| name == value.value) {
                 let message = format!("axis `{}` has no value `{}`", axis.value, value.value);
                 return Err(unknown(&message, &value.value, "its values", values));
+            }
+            if !named.insert(axis.value.as_str()) {
+                let message = format!("`{text}` names axis `{}` twice", axis.value);
+                let help = "name it once; without it, all its values are meant".to_owned();
+                return Err(SelectError { message, help: Some(help) });
             }
             tasks.retain(|task| task.cell.get(&axis.value) == Some(&value.value));
         }
@@ -79,6 +85,31 @@ impl Plan {
             }
         };
         Ok(Selection { tasks: tasks.iter().map(|task| task.id).collect(), port })
+    }
+
+    /// Returns the output port that a text names, where it names one.
+    pub fn selected_port(&self, text: &str) -> Option<&'static str> {
+        self.select(text).ok()?.port
+    }
+
+    /// Returns the plan of the given tasks and all that they need; the whole where none is given.
+    #[must_use]
+    pub fn limited_to(&self, wanted: &BTreeSet<TaskId>) -> Self {
+        if wanted.is_empty() {
+            return self.clone();
+        }
+        let kept: Vec<TaskId> = self.with_ancestors(wanted).into_iter().collect();
+        let place = |id: TaskId| TaskId(kept.binary_search(&id).expect("inputs are kept as well"));
+        let mut tasks = Vec::with_capacity(kept.len());
+        for id in &kept {
+            let mut task = self.task(*id).clone();
+            task.id = place(task.id);
+            for input in task.inputs.values_mut().flatten() {
+                input.task = place(input.task);
+            }
+            tasks.push(task);
+        }
+        Self { tasks, ..self.clone() }
     }
 
     /// Returns the names of the stages, in order of the plan.
@@ -106,6 +137,8 @@ fn unknown<'a, I: Iterator<Item = &'a str>>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use crate::plan::tests::STUDY;
     use crate::plan::tests::plan;
 
@@ -125,19 +158,40 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_is_limited_to_what_is_wanted_and_what_that_needs() {
+        let plan = plan(STUDY);
+        let limited = plan.limited_to(&plan.select("fake").unwrap().tasks);
+        assert_eq!(limited.stage_names(), ["numbers", "parts", "gan", "fake"]);
+        for (place, task) in limited.tasks.iter().enumerate() {
+            assert_eq!(task.id.0, place);
+            assert!(task.all_inputs().all(|(_, input)| input.task < task.id), "{task}");
+        }
+        assert_eq!(limited.task(limited.tasks[3].inputs["numbers"][0].task).stage, "gan");
+        assert_eq!(plan.limited_to(&BTreeSet::new()).tasks.len(), plan.tasks.len());
+    }
+
+    #[test]
     fn what_selects_nothing_is_said_with_what_was_meant() {
         let plan = plan(STUDY);
         let fault = |text: &str| {
             let error = plan.select(text).unwrap_err();
             format!("{error} ({})", error.help.as_deref().unwrap_or_default())
         };
-        let texts =
-            ["fitt", "gan[arm=none]", "fit[arms=none]", "fit[arm=sun]", "parts.tests", "fit[arm"];
+        let texts = [
+            "fitt",
+            "gan[arm=none]",
+            "fit[arms=none]",
+            "fit[arm=sun]",
+            "fit[arm=none,arm=sum]",
+            "parts.tests",
+            "fit[arm",
+        ];
         insta::assert_snapshot!(texts.map(fault).join("\n"), @"
         there is no stage `fitt` (did you mean `fit`?)
         stage `gan` does not span axis `arm` (its axes are none)
         stage `fit` does not span axis `arms` (did you mean `arm`?)
         axis `arm` has no value `sun` (did you mean `sum`?)
+        `fit[arm=none,arm=sum]` names axis `arm` twice (name it once; without it, all its values are meant)
         stage `parts` has no output `tests` (did you mean `test`?)
         `fit[arm` names no artifact: `]` is missing (write `stage`, `stage.port` or `stage[axis=value].port`)
         ");

@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::rc::Rc;
 
+use serde_json::Map;
 use serde_json::Value;
 
 use crate::manifest::Node;
@@ -84,12 +87,7 @@ impl<'a> Settler<'a> {
         let params = match (linked.kind.resolve)(&written) {
             Ok(params) => params,
             Err(found) => {
-                // A param that waits for a value is not wrong as well.
-                let unclear = self.unclear.contains(&stage);
-                let waits = |problem: &ParamProblem| {
-                    unclear && spec.params.at(&problem.path).is_none_or(has_placeholder)
-                };
-                for problem in found.into_iter().filter(|problem| !waits(problem)) {
+                for problem in self.without_waiting(stage, &spec.params, found) {
                     problems.push(param_problem(linked, problem));
                 }
                 return None;
@@ -98,7 +96,15 @@ impl<'a> Settler<'a> {
         let usual = (linked.kind.resources)(&params);
         let resources = match &spec.resources {
             None => usual,
-            Some(node) => self.resources(node, cell, &usual, problems),
+            Some(node) => {
+                let written = self.resources(node, cell, &usual, problems);
+                usual.with(&written).unwrap_or_else(|found| {
+                    for problem in self.without_waiting(stage, node, found) {
+                        problems.push(resource_problem(linked, node, &problem));
+                    }
+                    usual
+                })
+            }
         };
         let mut sources = BTreeMap::new();
         for wanted in (linked.kind.sources)(&params) {
@@ -113,37 +119,55 @@ impl<'a> Settler<'a> {
         Some(Settled { params, resources, draws, sources })
     }
 
+    /// Leaves out the problems of values that wait for a placeholder: these are not wrong as well.
+    fn without_waiting(
+        &self,
+        stage: usize,
+        node: &Node,
+        problems: Vec<ParamProblem>,
+    ) -> impl Iterator<Item = ParamProblem> {
+        let unclear = self.unclear.contains(&stage);
+        let waits = move |problem: &ParamProblem| {
+            unclear && node.at(&problem.path).is_none_or(has_placeholder)
+        };
+        problems.into_iter().filter(move |problem| !waits(problem))
+    }
+
+    /// Returns the resources that a manifest names, filled in; reports names that there are not.
     fn resources(
         &self,
         node: &Node,
         cell: &Cell,
         usual: &Resources,
         problems: &mut Problems,
-    ) -> Resources {
-        let mut resources = usual.clone();
+    ) -> Map<String, Value> {
+        let known = serde_json::to_value(usual).unwrap_or_default();
+        let known = known.as_object().cloned().unwrap_or_default();
+        let mut written = Map::new();
         for entry in node.entries() {
             let name = entry.key.value.as_str();
-            let mut all = serde_json::to_value(&resources).unwrap_or_default();
-            let known = all.as_object().cloned().unwrap_or_default();
-            if !known.contains_key(name) {
-                let names = || known.keys().map(String::as_str);
-                let help = did_you_mean(name, names())
-                    .unwrap_or_else(|| format!("known are {}", quoted(names())));
-                let message = format!("there is no resource `{name}`");
-                problems.push(Problem::at(entry.key.span, message).help(help));
+            if known.contains_key(name) {
+                let value = self.scope.fill(&entry.value, cell, problems);
+                written.insert(name.to_owned(), value);
                 continue;
             }
-            all[name] = self.scope.fill(&entry.value, cell, problems);
-            match serde_json::from_value(all) {
-                Ok(changed) => resources = changed,
-                Err(error) => {
-                    problems
-                        .push(Problem::at(entry.value.span, format!("resource `{name}`: {error}")));
-                }
-            }
+            let names = || known.keys().map(String::as_str);
+            let help = did_you_mean(name, names())
+                .unwrap_or_else(|| format!("known are {}", quoted(names())));
+            let message = format!("there is no resource `{name}`");
+            problems.push(Problem::at(entry.key.span, message).help(help));
         }
-        resources
+        written
     }
+}
+
+fn resource_problem(linked: &Linked<'_>, node: &Node, problem: &ParamProblem) -> Problem {
+    let (stage, name) = (&linked.spec.name.value, problem.path.join("."));
+    let message = format!("stage `{stage}`, resource `{name}`: {}", problem.problem);
+    let usual =
+        "`cpus` counts cores, `memory` MiB and `time` seconds; `device` is `auto`, `cpu` or `cuda`";
+    let help = problem.help.clone().unwrap_or_else(|| usual.to_owned());
+    Problem::at(node.span_at(&problem.path, false), message).help(help)
 }
 
 fn param_problem(linked: &Linked<'_>, problem: ParamProblem) -> Problem {
@@ -174,6 +198,7 @@ pub(super) fn source_span(linked: &Linked<'_>, wanted: &SourceRef) -> Span {
 
 fn refusal(linked: &Linked<'_>, wanted: &SourceRef, refused: Refused) -> Problem {
     let span = source_span(linked, wanted);
+    let SourceRef { name, kind, param, .. } = wanted;
     match refused {
         Refused::Unreadable(error) => Problem::at(span, error.to_string()),
         Refused::Changed { path, pin, found } => {
@@ -183,6 +208,21 @@ fn refusal(linked: &Linked<'_>, wanted: &SourceRef, refused: Refused) -> Problem
             );
             Problem::at(span, message)
                 .help("fetch the file again, or change `blake3` if the new content is meant")
+        }
+        Refused::Outside => {
+            let message = format!(
+                "`{name}` leads out of the data folders; what comes from outside is named, not located"
+            );
+            let plain = Path::new(name).file_name().map(OsStr::to_string_lossy);
+            let plain = plain.as_deref().unwrap_or("NAME");
+            Problem::at(span, message).help(format!(
+                "write `{param}: {plain}`, and give its folder with `--data DIR` or ABLATE_DATA"
+            ))
+        }
+        Refused::Other(found) => {
+            let message = format!("`{name}` is a {found}; `{param}` takes a {kind}");
+            let help = format!("name a {kind}, or the param for a {found}");
+            Problem::at(span, message).help(help)
         }
     }
 }

@@ -41,7 +41,8 @@ pub struct Produced {
     pub summary: Value,
 }
 
-/// Tells, from params and the counts of the inputs, the images by output port or why there are none.
+/// Tells, from params and what is known of the inputs, the images by output port, or why a run would
+/// fail.
 pub type ForecastFn = fn(&Value, &Forecast) -> Result<Vec<(&'static str, Counts)>, String>;
 
 /// Runs a stage on resolved params and opened trees, and tells what lies under each output port.
@@ -74,7 +75,7 @@ pub struct StageKind {
     pub draws: fn(&Value) -> bool,
     /// Returns the files from outside that the params name.
     pub sources: fn(&Value) -> Vec<SourceRef>,
-    /// Returns the expected numbers of images by output port, or why there can be none.
+    /// Returns the expected numbers of images by output port, or why it cannot run.
     pub forecast: ForecastFn,
     /// Runs it; every output port's files land in `folder/<port>/`.
     pub run: RunFn,

@@ -6,6 +6,11 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::stage::ParamProblem;
+use crate::stage::schema;
 
 /// The device that a manifest or a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -91,5 +96,54 @@ impl Resources {
     /// Returns the resources of a stage that uses all cores.
     pub fn all_cores() -> Self {
         Self { cpus: 0, ..Self::default() }
+    }
+
+    /// Returns these resources with what a manifest says in their place, or every problem of that.
+    pub fn with(&self, written: &Map<String, Value>) -> Result<Self, Vec<ParamProblem>> {
+        let wanted = schemars::schema_for!(Self).to_value();
+        let problems = schema::problems(&wanted, &Value::Object(written.clone()));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut all = serde_json::to_value(self).expect("resources have string keys");
+        for (name, value) in written {
+            all[name] = value.clone();
+        }
+        serde_json::from_value(all).map_err(|error| vec![ParamProblem::at("", error.to_string())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use serde_json::json;
+
+    use super::Resources;
+
+    fn with(written: &Value) -> Result<Resources, String> {
+        Resources::all_cores().with(written.as_object().unwrap()).map_err(|problems| {
+            let line = |problem: &crate::stage::ParamProblem| {
+                let help = problem.help.as_deref().unwrap_or_default();
+                format!("{}: {} ({help})", problem.path.join("."), problem.problem)
+            };
+            problems.iter().map(line).collect::<Vec<_>>().join("\n")
+        })
+    }
+
+    #[test]
+    fn what_a_manifest_says_goes_before_what_is_usual() {
+        let changed = Resources { memory: 512, ..Resources::all_cores() };
+        assert_eq!(with(&json!({"memory": 512})), Ok(changed));
+    }
+
+    #[test]
+    fn every_wrong_resource_is_said_in_words() {
+        let wrong = json!({"cpus": 5000, "device": "cudaa", "memory": "x", "time": -1});
+        insta::assert_snapshot!(with(&wrong).unwrap_err(), @"
+        cpus: found 5000, expected a whole number of at least 0 and at most 4096 ()
+        device: found `cudaa`, expected one of `auto`, `cpu`, `cuda` (did you mean `cuda`?)
+        memory: found `x`, expected a whole number of at least 0 ()
+        time: found -1, expected a whole number of at least 0 ()
+        ");
     }
 }

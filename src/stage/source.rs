@@ -1,5 +1,7 @@
 //! A source: a file or folder from outside that params name.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -13,6 +15,26 @@ pub enum SourceKind {
     File,
     /// A folder with all files below it.
     Folder,
+}
+
+impl SourceKind {
+    /// Returns the other sort.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::File => Self::Folder,
+            Self::Folder => Self::File,
+        }
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::File => "file",
+            Self::Folder => "folder",
+        })
+    }
 }
 
 /// A file or folder from outside, named and not located.

@@ -64,6 +64,16 @@ pub enum By {
     Realism,
 }
 
+impl By {
+    /// Returns the port that it needs.
+    fn port(self) -> &'static str {
+        match self {
+            Self::Critic => "gan",
+            Self::Realism => "classifier",
+        }
+    }
+}
+
 /// What happens to images that nearly copy a real one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -135,6 +145,9 @@ impl Stage for Filter {
     }
 
     fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+        if !known.connected.contains(params.by.port()) {
+            return Err(Forecast::reason(&unconnected(params.by)));
+        }
         let images = known.inputs.get("images");
         if let Some(total) = images.map(Counts::total).filter(|total| *total < params.keep) {
             let keep = params.keep;
@@ -144,7 +157,7 @@ impl Stage for Filter {
         }
         let partition = images.and_then(|counts| counts.partitions.keys().next().copied());
         let partition = partition.unwrap_or(Partition::Train);
-        Ok(vec![("images", Counts::of(partition, params.keep))])
+        Ok(vec![("images", Counts::of(partition, params.keep).sized(known.size("images")))])
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
@@ -192,15 +205,24 @@ struct Decision {
     nearest: Neighbour,
 }
 
+/// Returns the error for images that nothing can score.
+fn unconnected(by: By) -> StageError {
+    let (problem, other) = match by {
+        By::Critic => ("`by: critic` scores by a GAN's critic, but there is none", "realism"),
+        By::Realism => {
+            ("`by: realism` compares a classifier's features, but there is none", "critic")
+        }
+    };
+    let port = by.port();
+    StageError::data(problem).help(format!("connect the port `{port}`, or write `by: {other}`"))
+}
+
 fn critic_scores(
     cx: &Context<'_>,
     gan: Option<&Gan>,
     images: &ImageSet,
 ) -> Result<Vec<f64>, StageError> {
-    let gan = gan.ok_or_else(|| {
-        StageError::data("`by: critic` scores by a GAN's critic, but there is none")
-            .help("connect the port `gan`, or write `by: realism`")
-    })?;
+    let gan = gan.ok_or_else(|| unconnected(By::Critic))?;
     gan.suits(images).map_err(StageError::data)?;
     ml::critic_scores(cx, gan, images)
 }
@@ -213,10 +235,7 @@ fn realism(
     reference: &ImageSet,
     neighbours: usize,
 ) -> Result<Vec<f64>, StageError> {
-    let classifier = classifier.ok_or_else(|| {
-        StageError::data("`by: realism` compares a classifier's features, but there is none")
-            .help("connect the port `classifier`, or write `by: critic`")
-    })?;
+    let classifier = classifier.ok_or_else(|| unconnected(By::Realism))?;
     classifier.suits(images).map_err(StageError::data)?;
     classifier.suits(reference).map_err(StageError::data)?;
     let made = ml::features(cx, classifier, images)?;
@@ -327,91 +346,4 @@ fn table(images: &ImageSet, reference: &ImageSet, decisions: &[Decision]) -> Tab
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::Fate;
-    use super::Filter;
-    use super::ImageSet;
-    use super::Params;
-    use super::Partition;
-    use super::decide;
-    use super::nearest_real;
-    use super::table;
-    use crate::artifact::Sample;
-    use crate::stage::Counts;
-    use crate::stage::Forecast;
-    use crate::stage::StageKind;
-
-    const KIND: StageKind = StageKind::of::<Filter>();
-
-    fn images(name: &str, pixels: &[[u8; 12]]) -> ImageSet {
-        let mut images = ImageSet::empty(2, 2, vec!["a".into()]);
-        for (index, pixels) in pixels.iter().enumerate() {
-            let sample = Sample {
-                id: format!("{name}/{index}"),
-                label: None,
-                partition: Partition::Train,
-                group: None,
-                origin: name.into(),
-            };
-            images.push(sample, pixels);
-        }
-        images
-    }
-
-    fn params(value: &serde_json::Value) -> Params {
-        serde_json::from_value((KIND.resolve)(value).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn near_copies_go_first_and_the_best_of_the_rest_stay() {
-        let real = images("train", &[[0; 12], [1, 2, 3, 40, 50, 60, 70, 80, 90, 100, 110, 120]]);
-        // The second is the second real image turned by half, and one grey level lighter.
-        let turned = [101, 111, 121, 71, 81, 91, 41, 51, 61, 2, 3, 4];
-        let made = images("gan", &[[200; 12], turned, [9; 12], [8; 12]]);
-        let nearest = nearest_real(&made, &real).unwrap();
-        let params = params(&json!({"keep": 2}));
-        let decisions = decide(&params, &made, &[-1.0, 5.0, 0.5, 0.5], &nearest).unwrap();
-        let rows: Vec<String> =
-            table(&made, &real, &decisions).rows.iter().map(|row| row.join(",")).collect();
-        insta::assert_snapshot!(rows.join("\n"), @"
-        gan/0,-1,4,no,lower score,train/1,145.26240624010973
-        gan/1,5,1,no,near copy,train/1,1
-        gan/2,0.5,2,yes,best,train/0,9
-        gan/3,0.5,3,yes,best,train/0,8
-        ");
-    }
-
-    #[test]
-    fn near_copies_stay_where_nobody_minds() {
-        let made = images("gan", &[[0; 12]]);
-        let nearest = nearest_real(&made, &made).unwrap();
-        let params = params(&json!({"keep": 1, "near_copies": {"drop": false}}));
-        assert_eq!(decide(&params, &made, &[0.0], &nearest).unwrap()[0].fate, Fate::Best);
-    }
-
-    #[test]
-    fn more_than_there_is_cannot_be_kept() {
-        let params = (KIND.resolve)(&json!({})).unwrap();
-        let mut known = Forecast::default();
-        known.inputs.insert("images".into(), Counts::of(Partition::Train, 200));
-        insta::assert_snapshot!((KIND.forecast)(&params, &known).unwrap_err(), @"`keep` asks for 443 of 200 images; lower it, or raise `count` in the stage that generates them");
-        known.inputs.insert("images".into(), Counts::of(Partition::Train, 2000));
-        let foreseen = (KIND.forecast)(&params, &known).unwrap();
-        assert_eq!(foreseen, [("images", Counts::of(Partition::Train, 443))]);
-    }
-
-    #[test]
-    fn what_cannot_be_chosen_from_is_refused_with_a_remedy() {
-        let made = images("gan", &[[0; 12], [99; 12]]);
-        let nearest = nearest_real(&made, &images("train", &[[0; 12]])).unwrap();
-        let error = decide(&params(&json!({"keep": 2})), &made, &[0.0, 1.0], &nearest).unwrap_err();
-        insta::assert_snapshot!(format!("{error}; {}", error.remedy().unwrap()), @"`keep` asks for 2 of 2 images; 1 of them nearly copy a real one; lower `keep`, or raise `count` in the stage that generates them");
-        let error =
-            decide(&params(&json!({"keep": 1})), &made, &[0.0, f64::NAN], &nearest).unwrap_err();
-        insta::assert_snapshot!(format!("{error}; {}", error.remedy().unwrap()), @"the score of `gan/1` is no number; the network's training diverged: lower its `learning_rate`");
-        assert!(nearest_real(&made, &images("train", &[])).is_err());
-        assert!(nearest_real(&made, &ImageSet::empty(1, 1, vec![])).is_err());
-    }
-}
+mod tests;

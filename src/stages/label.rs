@@ -31,6 +31,9 @@ use crate::stage::ports;
 use crate::stages::verdict;
 use crate::stages::verdict::Opinion;
 
+/// Most images that quotas may ask for: as many as a filter may keep.
+const MOST_IMAGES: usize = 10_000_000;
+
 /// Gives images their classes, by a classifier, by real neighbours or by a person.
 pub struct Label;
 
@@ -73,6 +76,17 @@ pub enum By {
     Neighbours,
     /// A person, in a CSV file.
     Csv,
+}
+
+impl By {
+    /// Returns the port that it needs, if any.
+    fn port(self) -> Option<&'static str> {
+        match self {
+            Self::Classifier => Some("classifier"),
+            Self::Neighbours => Some("reference"),
+            Self::Csv => None,
+        }
+    }
 }
 
 fn default_neighbours() -> usize {
@@ -127,8 +141,15 @@ impl Stage for Label {
             let problem = "a person's labels have no confidence, so `quotas` and `confidence` do not go with `by: csv`";
             problems.push(ParamProblem::at("by", problem));
         }
-        if params.quotas.as_ref().is_some_and(|quotas| quotas.iter().sum::<usize>() == 0) {
-            problems.push(ParamProblem::at("quotas", "they sum to 0; no image would be left"));
+        match params.quotas.as_deref().map(sum) {
+            Some(0) => {
+                problems.push(ParamProblem::at("quotas", "they sum to 0; no image would be left"));
+            }
+            Some(sum) if sum > MOST_IMAGES => {
+                let problem = format!("they sum to {sum}, expected at most {MOST_IMAGES}");
+                problems.push(ParamProblem::at("quotas", problem).help("ask for fewer images"));
+            }
+            _ => {}
         }
         problems
     }
@@ -152,18 +173,22 @@ impl Stage for Label {
     }
 
     fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+        if params.by.port().is_some_and(|port| !known.connected.contains(port)) {
+            return Err(Forecast::reason(&unconnected(params.by)));
+        }
         let images = known.inputs.get("images");
         let Some(quotas) = &params.quotas else {
             let all_stay = params.by != By::Csv && params.confidence == 0.0;
             let all = images.filter(|_| all_stay);
             return Ok(all.map(|all| ("images", all.clone())).into_iter().collect());
         };
-        let sum: usize = quotas.iter().sum();
+        let sum = sum(quotas);
         if let Some(total) = images.map(Counts::total).filter(|total| *total < sum) {
             return Err(format!("`quotas` ask for {sum} of {total} images"));
         }
         let partition = images.and_then(|counts| counts.partitions.keys().next().copied());
-        Ok(vec![("images", Counts::of(partition.unwrap_or(Partition::Train), sum))])
+        let counts = Counts::of(partition.unwrap_or(Partition::Train), sum);
+        Ok(vec![("images", counts.sized(known.size("images")))])
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
@@ -185,15 +210,29 @@ impl Stage for Label {
     }
 }
 
+/// Returns how many images quotas ask for, or the largest number where that is more.
+fn sum(quotas: &[usize]) -> usize {
+    quotas.iter().fold(0_usize, |sum, quota| sum.saturating_add(*quota))
+}
+
+/// Returns the error for images that nobody can label.
+fn unconnected(by: By) -> StageError {
+    match by {
+        By::Neighbours => {
+            StageError::data("`by: neighbours` compares with real images, but there are none")
+                .help("connect labelled training images to the port `reference`")
+        }
+        _ => StageError::data("`by: classifier` asks a classifier, but there is none")
+            .help("connect the port `classifier`, or write `by: neighbours`"),
+    }
+}
+
 fn by_classifier(
     cx: &Context<'_>,
     classifier: Option<&Classifier>,
     images: &ImageSet,
 ) -> Result<Vec<Opinion>, StageError> {
-    let classifier = classifier.ok_or_else(|| {
-        StageError::data("`by: classifier` asks a classifier, but there is none")
-            .help("connect the port `classifier`, or write `by: neighbours`")
-    })?;
+    let classifier = classifier.ok_or_else(|| unconnected(By::Classifier))?;
     classifier.suits(images).map_err(StageError::data)?;
     let opinion = |confidences: Vec<f64>| Opinion { class: most_likely(&confidences), confidences };
     Ok(ml::classify(cx, classifier, images)?.into_iter().map(opinion).collect())
@@ -206,7 +245,8 @@ fn by_neighbours(
     reference: Option<Vec<ImageSet>>,
     images: &ImageSet,
 ) -> Result<Vec<Opinion>, StageError> {
-    let reference = ImageSet::join(reference.unwrap_or_default()).map_err(|problem| {
+    let reference = reference.ok_or_else(|| unconnected(By::Neighbours))?;
+    let reference = ImageSet::join(reference).map_err(|problem| {
         StageError::data(format!("`by: neighbours` compares with real images: {problem}"))
             .help("connect labelled training images to the port `reference`")
     })?;
@@ -265,6 +305,7 @@ mod tests {
 
     fn foreseen(params: &Value, images: usize) -> Result<Vec<(&'static str, Counts)>, String> {
         let mut known = Forecast::default();
+        known.connected.insert("classifier".into());
         known.inputs.insert("images".into(), Counts::of(Partition::Train, images));
         (KIND.forecast)(&(KIND.resolve)(params).unwrap(), &known)
     }
@@ -283,6 +324,7 @@ mod tests {
         quotas: they sum to 0; no image would be left
         ");
         insta::assert_snapshot!(problems(json!({"csv": "labels.csv"})), @"csv: only `by: csv` reads a file");
+        insta::assert_snapshot!(problems(json!({"quotas": [u64::MAX, 5, 0]})), @"quotas: they sum to 18446744073709551615, expected at most 10000000");
     }
 
     #[test]
@@ -293,6 +335,15 @@ mod tests {
         assert_eq!(foreseen(&json!({}), 2000), Ok(all(2000)));
         assert_eq!(foreseen(&json!({"confidence": 0.5}), 2000), Ok(vec![]));
         insta::assert_snapshot!(foreseen(&quotas, 200).unwrap_err(), @"`quotas` ask for 443 of 200 images");
+    }
+
+    #[test]
+    fn whoever_labels_must_be_connected() {
+        let answer =
+            |value: &Value| (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &Forecast::default());
+        insta::assert_snapshot!(answer(&json!({})).unwrap_err(), @"`by: classifier` asks a classifier, but there is none; connect the port `classifier`, or write `by: neighbours`");
+        insta::assert_snapshot!(answer(&json!({"by": "neighbours"})).unwrap_err(), @"`by: neighbours` compares with real images, but there are none; connect labelled training images to the port `reference`");
+        assert_eq!(answer(&json!({"by": "csv", "csv": "labels.csv"})), Ok(vec![]));
     }
 
     #[test]

@@ -135,7 +135,9 @@ impl Stage for Load {
 
     fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
         let Some(source) = params.source() else {
-            return Ok(vec![("images", params.fundus.clone().unwrap_or_default().counts())]);
+            let side = params.size.unwrap_or(rendered::DEFAULT_SIZE);
+            let counts = params.fundus.clone().unwrap_or_default().counts();
+            return Ok(vec![("images", counts.sized(Some((side, side))))]);
         };
         let Some(path) = known.sources.get(&source.name) else { return Ok(Vec::new()) };
         let counts = match source.param.as_str() {
@@ -143,11 +145,9 @@ impl Stage for Load {
             "folder" => folder::counts(path),
             _ => table::counts(path, params),
         };
-        let words = |error: StageError| match error.remedy() {
-            Some(help) => format!("{error}; {help}"),
-            None => error.to_string(),
-        };
-        Ok(vec![("images", counts.map_err(words)?)])
+        let counts = counts.map_err(|error| Forecast::reason(&error))?;
+        let size = params.size.map(|side| (side, side)).or(counts.size);
+        Ok(vec![("images", counts.sized(size))])
     }
 
     fn run(cx: &Context<'_>, params: &Params, _: Inputs) -> Result<Outputs, StageError> {

@@ -160,7 +160,8 @@ impl Stage for Split {
         };
         refuse_empty(params, sizes)?;
         let ports = ["train", "validation", "test"].into_iter().zip(PARTS).zip(sizes);
-        Ok(ports.map(|((port, part), size)| (port, Counts::of(part, size))).collect())
+        let counts = |part, count| Counts::of(part, count).sized(images.size);
+        Ok(ports.map(|((port, part), count)| (port, counts(part, count))).collect())
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {

@@ -26,6 +26,10 @@ use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
 
+/// Smallest side of images for a DenseNet, pixels. It is divided by four, rounded up, and halved three
+/// times, rounded down.
+const DENSENET_SIDE: usize = 29;
+
 /// Trains a network to tell the classes of images apart.
 pub struct TrainClassifier;
 
@@ -191,16 +195,23 @@ impl Stage for TrainClassifier {
         params.weights.iter().map(source).collect()
     }
 
-    fn forecast(_: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
-        match known.inputs.get("images").map(Counts::total) {
-            Some(0) => Err("there is no image to train on".to_owned()),
-            _ => Ok(Vec::new()),
+    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+        if known.inputs.get("images").map(Counts::total) == Some(0) {
+            return Err("there is no image to train on".to_owned());
         }
+        if let Some(size) = known.size("images") {
+            check_size(params.network, size).map_err(|error| Forecast::reason(&error))?;
+        }
+        if params.keep == Keep::Best && !known.connected.contains("validation") {
+            return Err(Forecast::reason(&nothing_to_choose_by()));
+        }
+        Ok(Vec::new())
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
         let images = ImageSet::join(inputs.images).map_err(StageError::data)?;
         let validation = inputs.validation.as_ref();
+        check_size(params.network, (images.height, images.width))?;
         check_images(&images, validation, params.keep)?;
         let settings = settings(cx, params)?;
         Ok(Outputs { classifier: ml::train_classifier(cx, &settings, &images, validation)? })
@@ -229,6 +240,34 @@ fn settings(cx: &Context<'_>, params: &Params) -> Result<ClassifierSettings, Sta
     })
 }
 
+/// Refuses images that are too small for a network. A ResNet takes any.
+fn check_size(network: Network, (height, width): (usize, usize)) -> Result<(), StageError> {
+    let smallest = match network {
+        Network::Resnet18
+        | Network::Resnet34
+        | Network::Resnet50
+        | Network::Resnet101
+        | Network::Resnet152 => 1,
+        Network::Densenet121
+        | Network::Densenet161
+        | Network::Densenet169
+        | Network::Densenet201 => DENSENET_SIDE,
+    };
+    if height.min(width) >= smallest {
+        return Ok(());
+    }
+    let problem = format!(
+        "images are {width} x {height} pixels; {network} needs at least {smallest} x {smallest}"
+    );
+    let help = "set `size` of the `load` stage to 32 or more, or take a ResNet";
+    Err(StageError::data(problem).help(help))
+}
+
+fn nothing_to_choose_by() -> StageError {
+    StageError::data("`keep: best` chooses by validation images, but there are none")
+        .help("connect the port `validation`, or write `keep: last`")
+}
+
 /// Refuses images that cannot teach every class, and validation images that do not go with them.
 fn check_images(
     images: &ImageSet,
@@ -250,10 +289,8 @@ fn check_images(
         return Err(StageError::data(problem).help(help));
     }
     let Some(validation) = validation else {
-        let problem = "`keep: best` chooses by validation images, but there are none";
-        let help = "connect the port `validation`, or write `keep: last`";
         return match keep {
-            Keep::Best => Err(StageError::data(problem).help(help)),
+            Keep::Best => Err(nothing_to_choose_by()),
             Keep::Last => Ok(()),
         };
     };
@@ -276,8 +313,11 @@ mod tests {
     use super::Params;
     use super::TrainClassifier;
     use super::check_images;
+    use super::check_size;
     use crate::artifact::Partition;
     use crate::artifact::Sample;
+    use crate::stage::Counts;
+    use crate::stage::Forecast;
     use crate::stage::StageKind;
 
     const KIND: StageKind = StageKind::of::<TrainClassifier>();
@@ -326,6 +366,22 @@ mod tests {
         betas: both are expected to be at least 0 and less than 1
         normalise: every `deviation` is expected to be more than 0
         ");
+    }
+
+    #[test]
+    fn what_must_fail_is_foreseen() {
+        let foreseen = |value: &serde_json::Value, side| {
+            let counts = Counts::of(Partition::Train, 9).sized(Some((side, side)));
+            let mut known = Forecast::default();
+            known.inputs.insert("images".into(), counts);
+            (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known)
+        };
+        let dense = json!({"network": "densenet121"});
+        insta::assert_snapshot!(foreseen(&dense, 28).unwrap_err(), @"images are 28 x 28 pixels; densenet121 needs at least 29 x 29; set `size` of the `load` stage to 32 or more, or take a ResNet");
+        assert_eq!(foreseen(&dense, 29), Ok(vec![]));
+        assert_eq!(foreseen(&json!({}), 1), Ok(vec![]));
+        assert!(check_size(Network::Densenet201, (64, 28)).is_err());
+        insta::assert_snapshot!(foreseen(&json!({"keep": "best"}), 8).unwrap_err(), @"`keep: best` chooses by validation images, but there are none; connect the port `validation`, or write `keep: last`");
     }
 
     #[test]

@@ -184,11 +184,14 @@ impl Stage for WganTrain {
         Resources::all_cores()
     }
 
-    fn forecast(_: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
-        match known.inputs.get("images").map(Counts::total) {
-            Some(0) => Err("there is no image to train on".to_owned()),
-            _ => Ok(Vec::new()),
+    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+        if known.inputs.get("images").map(Counts::total) == Some(0) {
+            return Err("there is no image to train on".to_owned());
         }
+        if let Some(size) = known.size("images") {
+            settings(params, size).map_err(|error| Forecast::reason(&error))?;
+        }
+        Ok(Vec::new())
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
@@ -213,7 +216,7 @@ fn settings(params: &Params, (height, width): (usize, usize)) -> Result<WganSett
             "size" => "load the images with `size: 64`",
             _ => "use a `generator_width` of a power of two, such as 256",
         };
-        StageError::data(problem).help(help)
+        StageError::data(format!("`{param}`: {problem}")).help(help)
     })?;
     let default_norm = match params.gradient_penalty {
         Some(_) => CriticNorm::Layer,
@@ -279,6 +282,9 @@ mod tests {
     use super::Params;
     use super::WganTrain;
     use super::settings;
+    use crate::artifact::Partition;
+    use crate::stage::Counts;
+    use crate::stage::Forecast;
     use crate::stage::StageKind;
 
     const KIND: StageKind = StageKind::of::<WganTrain>();
@@ -329,6 +335,18 @@ mod tests {
     }
 
     #[test]
+    fn a_size_that_no_generator_makes_is_foreseen() {
+        let foreseen = |side| {
+            let counts = Counts::of(Partition::Train, 9).sized(Some((side, side)));
+            let mut known = Forecast::default();
+            known.inputs.insert("images".into(), counts);
+            (KIND.forecast)(&(KIND.resolve)(&json!({})).unwrap(), &known)
+        };
+        assert_eq!(foreseen(32), Ok(vec![]));
+        insta::assert_snapshot!(foreseen(28).unwrap_err(), @"`size`: found 28 pixels, expected 4 times a power of two, at least 8; load the images with `size: 64`");
+    }
+
+    #[test]
     fn images_of_another_size_are_refused_with_a_remedy() {
         let error = settings(&resolved(&json!({"size": 64})), (28, 28)).unwrap_err();
         insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @"
@@ -337,7 +355,7 @@ mod tests {
         ");
         let error = settings(&resolved(&json!({})), (28, 28)).unwrap_err();
         insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @"
-        found 28 pixels, expected 4 times a power of two, at least 8
+        `size`: found 28 pixels, expected 4 times a power of two, at least 8
         load the images with `size: 64`
         ");
     }

@@ -14,6 +14,7 @@ use crate::store::Record;
 use crate::store::layout::FORMAT;
 use crate::store::layout::Layout;
 use crate::store::layout::TAG;
+use crate::store::layout::digest_of_name;
 use crate::store::objects;
 use crate::store::sweep;
 
@@ -84,11 +85,14 @@ impl Store {
     }
 
     /// Returns the record of a key, if it is there and whole. Anything else is a miss: a record in
-    /// an unknown format, or one that names a file which is gone or of the wrong size.
+    /// an unknown format or of another key, or one that names a file which is gone or of the wrong
+    /// size.
     pub fn find(&self, key: Digest) -> Option<Record> {
         let bytes = files::read(&self.layout.record(key)).ok()?;
         let record: Record = serde_json::from_slice(&bytes).ok()?;
         let whole = record.format == FORMAT
+            && record.key_digest() == key
+            && record.outputs.values().all(|output| objects::is_listed(&self.layout, output))
             && record.blobs().all(|blob| objects::is_whole(&self.layout, blob));
         whole.then_some(record)
     }
@@ -102,13 +106,18 @@ impl Store {
 
     /// Returns every record in the cache, in no meaningful order, whole or not.
     pub fn records(&self) -> Result<Vec<Record>, Error> {
+        let read = |path: &Path| serde_json::from_slice(&files::read(path).ok()?).ok();
+        Ok(self.record_files()?.iter().filter_map(|(_, path)| read(path)).collect())
+    }
+
+    /// Returns the files of all records, each with the key that it is named by.
+    pub(super) fn record_files(&self) -> Result<Vec<(Digest, PathBuf)>, Error> {
         let folder = self.layout.records();
         if !folder.exists() {
             return Ok(Vec::new());
         }
-        let found = files::walk(&folder)?;
-        let read = |path: &Path| serde_json::from_slice(&files::read(path).ok()?).ok();
-        Ok(found.iter().filter_map(|found| read(&found.path)).collect())
+        let found = files::walk(&folder)?.into_iter();
+        Ok(found.filter_map(|found| Some((digest_of_name(&found.path)?, found.path))).collect())
     }
 
     /// Returns the files of an output: path inside the artifact -> path on disk.

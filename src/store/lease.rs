@@ -122,7 +122,7 @@ impl Lease<'_> {
         let mut outputs = BTreeMap::new();
         for (port, made) in made {
             let output = Output::of(objects::take_in(layout, &made.folder)?, made.summary.clone());
-            objects::keep_list(layout, &output)?;
+            objects::keep_list(layout, &output, &self.scratch)?;
             outputs.insert(port.clone(), output);
         }
         let record = Record {
@@ -139,7 +139,7 @@ impl Lease<'_> {
         };
         debug_assert_eq!(record.key_digest(), self.key, "the lease is on the key of the record");
         let text = serde_json::to_vec_pretty(&record).expect("a record has string keys");
-        files::write(&layout.record(self.key), &text)?;
+        files::write_through(&self.scratch, &layout.record(self.key), &text)?;
         if let Some(recipe) = record.recipe {
             self.store.remember_recipe(recipe, self.key)?;
         }

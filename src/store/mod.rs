@@ -25,4 +25,5 @@ pub use record::Record;
 pub use statistics::KindStatistics;
 pub use statistics::Statistics;
 pub use verify::Missing;
+pub use verify::Removed;
 pub use verify::Verdict;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::files;
 use crate::store::Error;
 use crate::store::Store;
+use crate::store::objects;
 
 /// What the records of one kind hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -43,7 +44,8 @@ impl Store {
             statistics.records += 1;
         }
         if self.layout.objects().exists() {
-            let objects = files::walk(&self.layout.objects())?;
+            let mut objects = files::walk(&self.layout.objects())?;
+            objects.retain(|found| objects::digest_of_name(&found.name).is_some());
             statistics.objects = objects.len();
             statistics.bytes = objects.iter().map(|found| found.size).sum();
         }

@@ -1,4 +1,4 @@
-//! Verification: hashes everything again and says what is damaged, missing or left over.
+//! Verification: hashes everything again, says what is damaged, missing or left over, and repairs.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,11 @@ use crate::digest::Digest;
 use crate::files;
 use crate::store::Error;
 use crate::store::Store;
+use crate::store::lease::Lock;
 use crate::store::objects;
+
+/// Stands for the list of an artifact's files where that is what is missing.
+const LIST: &str = "list of files";
 
 /// A file that a record names and that is not there, or not of its size.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,7 +25,7 @@ pub struct Missing {
     pub kind: String,
     /// Output port.
     pub port: String,
-    /// Path inside the artifact.
+    /// Path inside the artifact; `list of files` where that list is missing.
     pub path: String,
 }
 
@@ -40,6 +44,15 @@ pub struct Verdict {
     pub orphaned: Vec<String>,
 }
 
+/// What a repair removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Removed {
+    /// Damaged files.
+    pub files: usize,
+    /// Records of what is no longer whole.
+    pub records: usize,
+}
+
 impl Verdict {
     /// Returns whether every record is whole.
     pub fn is_sound(&self) -> bool {
@@ -55,7 +68,8 @@ impl Store {
         if !self.layout.objects().exists() {
             return Ok(verdict);
         }
-        let found = files::walk(&self.layout.objects())?;
+        let mut found = files::walk(&self.layout.objects())?;
+        found.retain(|found| objects::digest_of_name(&found.name).is_some());
         let digests: Vec<Digest> =
             found.par_iter().map(|found| files::digest(&found.path)).collect::<Result<_, _>>()?;
         for (found, digest) in found.iter().zip(digests) {
@@ -70,10 +84,27 @@ impl Store {
         Ok(verdict)
     }
 
-    /// Removes the damaged files that a verification found, so that what needs them runs again.
-    pub fn remove_damaged(&self, verdict: &Verdict) -> Result<(), Error> {
-        let paths = verdict.damaged.iter().map(|name| self.folder().join(name));
-        Ok(paths.into_iter().try_for_each(|path| files::remove_file(&path))?)
+    /// Removes the damaged files that a verification found, and the records of what is not whole, so
+    /// that it is computed again where it is needed.
+    pub fn repair(&self, verdict: &Verdict) -> Result<Removed, Error> {
+        let mut removed = Removed { files: verdict.damaged.len(), records: 0 };
+        for name in &verdict.damaged {
+            files::remove_file(&self.folder().join(name))?;
+        }
+        for (key, path) in self.record_files()? {
+            if self.find(key).is_some() {
+                continue;
+            }
+            // Whoever holds the lock is computing it again, or has just done so.
+            if let Some(lock) = Lock::try_take(&self.layout, key)? {
+                if self.find(key).is_none() {
+                    files::remove_file(&path)?;
+                    removed.records += 1;
+                }
+                drop(lock);
+            }
+        }
+        Ok(removed)
     }
 
     /// Returns what the records name, and notes what of it is missing.
@@ -82,17 +113,17 @@ impl Store {
         for record in self.records()? {
             for (port, output) in &record.outputs {
                 named.insert(output.digest);
-                for blob in &output.blobs {
-                    named.insert(blob.digest);
-                    if !objects::is_whole(&self.layout, blob) {
-                        verdict.missing.push(Missing {
-                            key: record.key_digest(),
-                            kind: record.kind().to_owned(),
-                            port: port.clone(),
-                            path: blob.path.clone(),
-                        });
-                    }
-                }
+                named.extend(output.blobs.iter().map(|blob| blob.digest));
+                let list = (!objects::is_listed(&self.layout, output)).then_some(LIST);
+                let lost =
+                    output.blobs.iter().filter(|blob| !objects::is_whole(&self.layout, blob));
+                let paths = list.into_iter().chain(lost.map(|blob| blob.path.as_str()));
+                verdict.missing.extend(paths.map(|path| Missing {
+                    key: record.key_digest(),
+                    kind: record.kind().to_owned(),
+                    port: port.clone(),
+                    path: path.to_owned(),
+                }));
             }
         }
         verdict.missing.sort();
@@ -112,6 +143,7 @@ mod tests {
     use crate::store::Found;
     use crate::store::Made;
     use crate::store::Record;
+    use crate::store::Removed;
     use crate::store::Store;
 
     /// Publishes one artifact with the files `a` and `b`.
@@ -154,9 +186,56 @@ mod tests {
         assert_eq!(verdict.orphaned.len(), 1);
         assert!(!verdict.is_sound());
 
-        store.remove_damaged(&verdict).unwrap();
+        assert_eq!(store.repair(&verdict).unwrap(), Removed { files: 1, records: 1 });
         assert!(!paths["a"].exists());
+        assert!(store.verify().unwrap().is_sound());
+        assert_eq!(store.repair(&verdict).unwrap().records, 0);
         publish(&store);
         assert!(store.verify().unwrap().is_sound());
+    }
+
+    #[test]
+    fn an_artifact_that_lost_its_list_is_a_miss_and_can_be_published_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let record = publish(&store);
+        let artifact = record.outputs["value"].digest;
+        files::remove_file(&store.layout.object(artifact)).unwrap();
+        assert_eq!(store.find(record.key_digest()), None);
+        let verdict = store.verify().unwrap();
+        let missing: Vec<&str> = verdict.missing.iter().map(|lost| lost.path.as_str()).collect();
+        assert_eq!(missing, ["list of files"]);
+        publish(&store);
+        assert!(store.find(record.key_digest()).is_some());
+        assert_eq!(store.tree(artifact).unwrap().len(), 2);
+        assert!(store.verify().unwrap().is_sound());
+    }
+
+    #[test]
+    fn a_record_under_the_name_of_another_key_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let record = publish(&store);
+        let other = Digest::of_bytes(b"other");
+        let text = files::read(&store.layout.record(record.key_digest())).unwrap();
+        files::write(&store.layout.record(other), &text).unwrap();
+        assert_eq!(store.find(other), None);
+        let verdict = store.verify().unwrap();
+        assert_eq!(store.repair(&verdict).unwrap(), Removed { files: 0, records: 1 });
+        assert!(store.find(record.key_digest()).is_some());
+    }
+
+    #[test]
+    fn what_a_killed_process_was_writing_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        publish(&store);
+        for name in ["objects/1b/.scratch-123-4", "records/.scratch-123-5"] {
+            files::write_scratch(&folder.path().join(name), b"half").unwrap();
+        }
+        let verdict = store.verify().unwrap();
+        assert!(verdict.is_sound() && verdict.orphaned.is_empty(), "{verdict:?}");
+        assert_eq!((verdict.objects, store.statistics().unwrap().objects), (3, 3));
+        assert_eq!(store.records().unwrap().len(), 1);
     }
 }

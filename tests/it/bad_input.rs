@@ -246,6 +246,79 @@ stages:
 }
 
 #[test]
+fn stages_that_would_fail_after_hours() {
+    let sandbox = Sandbox::new();
+    let text = "
+ablate: 1
+name: bad
+stages:
+  retina: {kind: load, params: {fundus: {train: 40, validation: 10, test: 10}, size: 28}}
+  parts: {kind: split, inputs: {images: retina}, params: {use: given}}
+  dense: {kind: train-classifier, inputs: {images: parts.train}, params: {network: densenet121}}
+  best: {kind: train-classifier, inputs: {images: parts.train}, params: {keep: best}}
+  gan: {kind: wgan-train, inputs: {images: parts.train}}
+  fakes: {kind: generate, inputs: {gan: gan}}
+  kept: {kind: filter, inputs: {images: fakes, reference: parts.train}}
+  graded: {kind: label, inputs: {images: fakes}}
+  alike: {kind: label, inputs: {images: fakes}, params: {by: neighbours}}
+";
+    sandbox.write("study.yaml", text);
+    let said = fails(&sandbox, 2).stderr;
+    let expected = [
+        "stage `dense` cannot run: images are 28 x 28 pixels; densenet121 needs at least 29 x 29; set `size` of the `load` stage",
+        "stage `best` cannot run: `keep: best` chooses by validation images, but there are none; connect the port `validation`",
+        "stage `gan` cannot run: `size`: found 28 pixels, expected 4 times a power of two, at least 8; load the images with `size: 64`",
+        "stage `kept` cannot run: `by: critic` scores by a GAN's critic, but there is none; connect the port `gan`",
+        "stage `graded` cannot run: `by: classifier` asks a classifier, but there is none; connect the port `classifier`",
+        "stage `alike` cannot run: `by: neighbours` compares with real images, but there are none; connect labelled",
+        "error: 6 problems in `study.yaml`",
+    ];
+    for words in expected {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+    sandbox.run(&["check", "study.yaml"]).ends_with(2);
+}
+
+#[test]
+fn a_folder_for_a_file_and_a_place_for_a_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("eyes.npz", Archive::of(20, 5, 10).bytes());
+    let said = |params: &str| {
+        sandbox.write("study.yaml", LOAD.replace("npz: eyes.npz", params));
+        fails(&sandbox, 2).stderr
+    };
+    let cases = [
+        ("folder: eyes.npz", "`eyes.npz` is a file; `folder` takes a folder"),
+        ("npz: .", "`.` is a folder; `npz` takes a file"),
+        (
+            "npz: /data/eyes.npz",
+            "help: write `npz: eyes.npz`, and give its folder with `--data DIR`",
+        ),
+        ("npz: ../eyes.npz", "help: write `npz: eyes.npz`, and give its folder with `--data DIR`"),
+    ];
+    for (params, words) in cases {
+        let said = said(params);
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+}
+
+#[test]
+fn resources_that_are_none() {
+    let sandbox = Sandbox::new();
+    let wrong = "kind: split\n    resources: {cpus: many, device: gpu}";
+    sandbox.write("study.yaml", LOAD.replace("kind: split", wrong));
+    let said = fails(&sandbox, 2).stderr;
+    let expected = [
+        "stage `parts`, resource `cpus`: found `many`, expected a whole number of at least 0 and at most 4096",
+        "help: `cpus` counts cores",
+        "stage `parts`, resource `device`: found `gpu`, expected one of `auto`, `cpu`, `cuda`",
+    ];
+    for words in expected {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+}
+
+#[test]
 fn a_disk_that_takes_no_large_file() {
     let sandbox = Sandbox::new();
     sandbox.write("study.yaml", LOAD);

@@ -11,6 +11,7 @@
 mod architecture;
 mod archive;
 mod bad_input;
+mod commands;
 mod docs;
 mod generated;
 mod layers;

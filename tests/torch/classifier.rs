@@ -92,6 +92,24 @@ fn starting_weights_are_used_and_a_last_layer_of_other_classes_is_left_out() {
 }
 
 #[test]
+fn a_densenet_takes_no_images_below_29_pixels_and_a_resnet_takes_any() {
+    let cases = [
+        (Network::Densenet121, 28, false),
+        (Network::Densenet121, 29, true),
+        (Network::Resnet18, 1, true),
+    ];
+    for (network, side, takes) in cases {
+        let watcher = Watcher::default();
+        let cx = lab::context(&watcher, None);
+        let settings = ClassifierSettings { network, ..settings(0) };
+        let images = lab::images(2, side);
+        let classifier = ml::train_classifier(&cx, &settings, &images, None).unwrap();
+        let answers = ml::classify(&cx, &classifier, &images);
+        assert_eq!(answers.is_ok(), takes, "{network}, {side} pixels");
+    }
+}
+
+#[test]
 fn the_best_epoch_is_kept_where_asked_for() {
     let mut settings = settings(3);
     settings.keep_best = true;

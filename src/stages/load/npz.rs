@@ -43,15 +43,16 @@ struct Part {
     labels: Vec<i64>,
 }
 
-/// Counts images by part from the headers alone.
+/// Counts images by part, and tells their size, from the headers alone.
 pub(super) fn counts(path: &Path) -> Result<Counts, StageError> {
     let mut archive = open(path)?;
     let mut counts = Counts::default();
     for (name, partition) in parts(path, &archive)? {
         let member = format!("{name}_images");
         let header = archive.header(&member).map_err(|problem| wrong(path, &member, &problem))?;
-        let (shape, _) = image_shape(path, &member, &header.shape)?;
-        counts = counts.plus(&Counts::of(partition, shape[0]));
+        let ([images, height, width], _) = image_shape(path, &member, &header.shape)?;
+        let part = Counts::of(partition, images).sized(Some((height, width)));
+        counts = counts.plus(&part);
     }
     Ok(counts)
 }

@@ -19,7 +19,8 @@ use crate::stage::Progress;
 use crate::stage::StageError;
 use crate::stages::load::Params;
 
-const DEFAULT_SIZE: usize = 64;
+/// Side of the images where the params give none, pixels.
+pub(super) const DEFAULT_SIZE: usize = 64;
 
 /// What to render.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -73,7 +74,7 @@ impl Fundus {
 
     pub(super) fn counts(&self) -> Counts {
         let parts = self.parts().into_iter().filter(|(_, images)| *images > 0);
-        Counts { partitions: parts.collect() }
+        Counts { partitions: parts.collect(), ..Counts::default() }
     }
 
     pub(super) fn problems(&self) -> Vec<ParamProblem> {

@@ -15,6 +15,7 @@ use crate::imaging::grid;
 use crate::imaging::npy;
 use crate::imaging::npy::ByteArray;
 use crate::imaging::rgb::Rgb;
+use crate::stage::Counts;
 use crate::stage::Forecast;
 use crate::stage::StageError;
 use crate::stage::StageKind;
@@ -29,11 +30,15 @@ fn run(params: Value, sources: &[(&str, &Path)]) -> Result<ImageSet, StageError>
     Ok(trial.run()?.remove("images").unwrap())
 }
 
-fn forecast(params: &Value, sources: &[(&str, &Path)]) -> BTreeMap<Partition, usize> {
+fn foreseen(params: &Value, sources: &[(&str, &Path)]) -> Counts {
     let params = (KIND.resolve)(params).unwrap();
     let sources = sources.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned()));
-    let known = Forecast { sources: sources.collect(), inputs: BTreeMap::new() };
-    (KIND.forecast)(&params, &known).unwrap().remove(0).1.partitions
+    let known = Forecast { sources: sources.collect(), ..Forecast::default() };
+    (KIND.forecast)(&params, &known).unwrap().remove(0).1
+}
+
+fn forecast(params: &Value, sources: &[(&str, &Path)]) -> BTreeMap<Partition, usize> {
+    foreseen(params, sources).partitions
 }
 
 fn words(error: &StageError, folder: &Path) -> String {
@@ -80,6 +85,9 @@ fn an_archive_gives_its_parts_ids_and_labels() {
     assert_eq!(images.image(1), (12..24).collect::<Vec<u8>>());
     assert_eq!(images.partition_counts(), forecast(&params, &[("set.npz", &path)]));
     let sized = json!({"npz": "set.npz", "size": 5});
+    assert_eq!(foreseen(&params, &[("set.npz", &path)]).size, Some((2, 2)));
+    assert_eq!(foreseen(&sized, &[("set.npz", &path)]).size, Some((5, 5)));
+    assert_eq!(foreseen(&json!({}), &[]).size, Some((64, 64)));
     assert_eq!(run(sized, &[("set.npz", &path)]).unwrap().image(0).len(), 75);
 }
 

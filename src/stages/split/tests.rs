@@ -127,7 +127,7 @@ fn given_parts_are_taken_as_they_are() {
 
 fn forecast(value: &Value, partitions: &[(Partition, usize)]) -> String {
     let partitions = partitions.iter().copied().collect();
-    let inputs = BTreeMap::from([("images".to_owned(), Counts { partitions })]);
+    let inputs = BTreeMap::from([("images".to_owned(), Counts { partitions, size: None })]);
     let known = Forecast { inputs, ..Forecast::default() };
     match (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known) {
         Ok(counts) => {
