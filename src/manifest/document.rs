@@ -152,7 +152,8 @@ fn check_format(root: &Node, problems: &mut Problems) {
             problems.push(problem.help(format!("write `ablate: {FORMAT}`")));
         }
         Some(node) if node.to_json() != FORMAT => {
-            wrong(node, "the manifest's format `ablate`", &format!("`{FORMAT}`"), problems);
+            let (known, instead) = (format!("`{FORMAT}`"), "`ablate: 1`, or take a newer program");
+            wrong(node, "the manifest's format `ablate`", &known, instead, problems);
         }
         Some(_) => {}
     }
@@ -162,18 +163,21 @@ fn read_axis(entry: &Entry, problems: &mut Problems) -> Option<AxisSpec> {
     let what = format!("axis `{}`", entry.key.value);
     check_name(&entry.key, "an axis", problems);
     let Content::List(items) = &entry.value.content else {
-        wrong(&entry.value, &what, "a list of values", problems);
+        let instead = format!("`{}: [ONE, OTHER]`", entry.key.value);
+        wrong(&entry.value, &what, "a list of values", &instead, problems);
         return None;
     };
     if items.is_empty() {
-        problems.push(Problem::at(entry.value.span, format!("{what} has no values")));
+        let problem = Problem::at(entry.value.span, format!("{what} has no values"));
+        problems.push(problem.help("give it one value or more, or take it away"));
     }
     let mut values: Vec<AxisSpecValue> = Vec::new();
     for item in items {
         let Some(value) = read_axis_value(item, &what, problems) else { continue };
         if values.iter().any(|known| known.name.value == value.name.value) {
             let message = format!("{what} has the value `{}` twice", value.name.value);
-            problems.push(Problem::at(value.name.span, message));
+            let help = "a value names one column or row: take one of them away";
+            problems.push(Problem::at(value.name.span, message).help(help));
         }
         values.push(value);
     }
@@ -201,7 +205,8 @@ fn read_axis_value(item: &Node, what: &str, problems: &mut Problems) -> Option<A
 
 fn read_cell(item: &Node, problems: &mut Problems) -> Vec<(Located<String>, Located<String>)> {
     if item.entries().is_empty() {
-        wrong(item, "an entry of `exclude`", "a map of axes and values", problems);
+        let instead = "`exclude: [{AXIS: VALUE}]`";
+        wrong(item, "an entry of `exclude`", "a map of axes and values", instead, problems);
     }
     let pair = |entry: &Entry| {
         let value = scalar(&entry.value, &format!("the value of `{}`", entry.key.value), problems)?;
@@ -239,7 +244,8 @@ fn read_stage(entry: &Entry, problems: &mut Problems) -> Option<StageSpec> {
         .iter()
         .map(|input| InputSpec { port: input.key.clone(), feed: feed(&input.value, problems) })
         .collect();
-    if kind.is_none() && entry.value.get("kind").is_none_or(Node::is_null) {
+    let is_map = matches!(entry.value.content, Content::Map(_) | Content::Null);
+    if kind.is_none() && is_map && entry.value.get("kind").is_none_or(Node::is_null) {
         let problem = Problem::at(entry.key.span, format!("{what} has no `kind`"));
         problems.push(
             problem.help("write `kind: load`, or another of those that `ablate kinds` lists"),

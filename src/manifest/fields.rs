@@ -9,6 +9,9 @@ use crate::manifest::Problems;
 use crate::manifest::did_you_mean;
 use crate::manifest::quoted;
 
+/// How a map is written.
+pub(super) const MAP: &str = "`name: value` on lines of their own, indented further";
+
 /// Reads the fields of one map.
 pub(super) struct Fields<'n, 'p> {
     node: &'n Node,
@@ -24,7 +27,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         problems: &'p mut Problems,
     ) -> Self {
         if !matches!(node.content, Content::Map(_) | Content::Null) {
-            wrong(node, what, "a map", problems);
+            wrong(node, what, "a map", MAP, problems);
         }
         for entry in node.entries() {
             let key = entry.key.value.as_str();
@@ -64,7 +67,8 @@ impl<'n, 'p> Fields<'n, 'p> {
         };
         if number.is_none() {
             let expected = format!("a whole number from 0 to {most}");
-            wrong(node, &format!("`{key}`"), &expected, self.problems);
+            let instead = format!("a number without quotes: `{key}: 1`");
+            wrong(node, &format!("`{key}`"), &expected, &instead, self.problems);
         }
         number
     }
@@ -86,7 +90,8 @@ impl<'n, 'p> Fields<'n, 'p> {
             None => &[],
             Some(Node { content: Content::List(items), .. }) => items,
             Some(node) => {
-                wrong(node, &format!("`{key}`"), "a list", self.problems);
+                let instead = format!("`{key}: [...]`, or each item after a `-`");
+                wrong(node, &format!("`{key}`"), "a list", &instead, self.problems);
                 &[]
             }
         }
@@ -98,7 +103,7 @@ impl<'n, 'p> Fields<'n, 'p> {
             None => &[],
             Some(Node { content: Content::Map(entries), .. }) => entries,
             Some(node) => {
-                wrong(node, &format!("`{key}`"), "a map", self.problems);
+                wrong(node, &format!("`{key}`"), "a map", MAP, self.problems);
                 &[]
             }
         }
@@ -109,13 +114,19 @@ impl<'n, 'p> Fields<'n, 'p> {
 pub(super) fn scalar(node: &Node, what: &str, problems: &mut Problems) -> Option<Located<String>> {
     let text = node.scalar();
     if text.is_none() {
-        wrong(node, what, "a text", problems);
+        wrong(node, what, "a text", "one word, or a sentence in quotes", problems);
     }
     text.map(|text| Located::new(text, node.span))
 }
 
-/// Reports a value of the wrong sort.
-pub(super) fn wrong(node: &Node, what: &str, expected: &str, problems: &mut Problems) {
+/// Reports a value of the wrong sort, and what to write instead.
+pub(super) fn wrong(
+    node: &Node,
+    what: &str,
+    expected: &str,
+    instead: &str,
+    problems: &mut Problems,
+) {
     let message = format!("{what} is {}; {expected} expected", node.describe());
-    problems.push(Problem::at(node.span, message));
+    problems.push(Problem::at(node.span, message).help(format!("write {instead}")));
 }

@@ -12,6 +12,7 @@ use crate::manifest::Problems;
 use crate::manifest::Report;
 use crate::manifest::Sources;
 use crate::manifest::Span;
+use crate::manifest::fields::MAP;
 use crate::manifest::fields::wrong;
 use crate::manifest::merge::merge;
 use crate::manifest::overrides;
@@ -53,6 +54,9 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Manifest, Report> {
     }
 }
 
+/// Largest file that is read as a manifest, bytes; a thousand stages take a tenth of one percent.
+const LARGEST: u64 = 16 << 20;
+
 struct Loader {
     sources: Sources,
     /// Files that are being read: each extends the next.
@@ -62,6 +66,10 @@ struct Loader {
 impl Loader {
     /// Reads a file and all that it extends. `named_at` is where another file names it.
     fn file(&mut self, path: &Path, named_at: Option<Span>) -> Result<Node, Problems> {
+        if std::fs::metadata(path).is_ok_and(|about| about.len() > LARGEST) {
+            let message = format!("`{}` is larger than 16 MiB, and no manifest", path.display());
+            return Err(blame(message, named_at));
+        }
         let text = files::read(path).map_err(|error| unreadable(&error, named_at))?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
@@ -72,7 +80,7 @@ impl Loader {
         let root = parse(file, &text)?;
         if !matches!(root.content, Content::Map(_)) {
             let mut problems = Problems::default();
-            wrong(&root, "the manifest", "a map", &mut problems);
+            wrong(&root, "the manifest", "a map", MAP, &mut problems);
             return Err(problems);
         }
         // The same file may be named in several ways.
@@ -97,7 +105,14 @@ impl Loader {
         let mut problems = Problems::default();
         for name in names {
             let Some(text) = name.text() else {
-                wrong(name, "an entry of `extends`", "the path of a manifest", &mut problems);
+                let instead = "`extends: other.yaml`, or a list of such paths";
+                wrong(
+                    name,
+                    "an entry of `extends`",
+                    "the path of a manifest",
+                    instead,
+                    &mut problems,
+                );
                 continue;
             };
             match self.extended(&tidy(&folder.join(text)), name.span) {
@@ -119,11 +134,13 @@ impl Loader {
             names.push(name(&canonical));
             let message =
                 format!("manifests extend one another in a circle: {}", names.join(" -> "));
-            return Err(Problem::at(named_at, message).into());
+            let help = "take one of these `extends` away";
+            return Err(Problem::at(named_at, message).help(help).into());
         }
         if self.chain.len() >= LONGEST_CHAIN {
             let message = format!("more than {LONGEST_CHAIN} manifests extend one another");
-            return Err(Problem::at(named_at, message).into());
+            let help = "let studies extend their common base instead of one another";
+            return Err(Problem::at(named_at, message).help(help).into());
         }
         self.file(path, Some(named_at))
     }
@@ -241,10 +258,10 @@ mod tests {
         write(folder.path(), "lost.yaml", "extends: [gone.yaml, 3]\n");
         crate::files::write(&folder.path().join("noise.yaml"), b"a: \xff").unwrap();
         let fault = |name: &str, sets: &[&str]| read(folder.path(), name, sets).unwrap_err();
-        insta::assert_snapshot!(fault("a.yaml", &[]), @"./b.yaml:1:22: manifests extend one another in a circle: a.yaml -> b.yaml -> a.yaml");
+        insta::assert_snapshot!(fault("a.yaml", &[]), @"./b.yaml:1:22: manifests extend one another in a circle: a.yaml -> b.yaml -> a.yaml (help: take one of these `extends` away)");
         insta::assert_snapshot!(fault("lost.yaml", &[]), @"
         ./lost.yaml:1:11: cannot read `./gone.yaml`: No such file or directory (os error 2) (help: paths are relative to the file that names them)
-        ./lost.yaml:1:22: an entry of `extends` is `3`; the path of a manifest expected
+        ./lost.yaml:1:22: an entry of `extends` is `3`; the path of a manifest expected (help: write `extends: other.yaml`, or a list of such paths)
         ");
         insta::assert_snapshot!(fault("none.yaml", &[]), @"./none.yaml: cannot read `./none.yaml`: No such file or directory (os error 2) (help: name a manifest, such as `pipelines/quickstart.yaml`)");
         insta::assert_snapshot!(fault("noise.yaml", &[]), @"./noise.yaml: `./noise.yaml` is no text: byte 3 is not UTF-8 (help: name a manifest, such as `pipelines/quickstart.yaml`)");

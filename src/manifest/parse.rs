@@ -65,19 +65,46 @@ fn problem(file: FileId, text: &str, error: &serde_yaml::Error) -> Problem {
     let message = first.split(" at line ").next().unwrap_or(first);
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let message = message.split(", set ").next().unwrap_or(message);
-    let message = match message {
-        breach if breach.contains("Documents") => "a second document starts here",
-        breach if breach.starts_with("budget breached") => {
-            "it is too large, too deep or repeats too much"
-        }
-        other => other,
-    };
+    let (message, help) = reworded(message);
     let end = Span { file, offset: text.len(), length: 0 };
     let span = error.location().map_or(end, |location| match location.span().byte_offset() {
         Some(_) => Converter { file, size: text.len() }.span(location),
         None => Span { file, offset: offset_of(text, location), length: 1 },
     });
-    Problem::at(span, format!("no valid YAML: {message}"))
+    Problem::at(span, format!("no valid YAML: {message}")).maybe_help(help.map(str::to_owned))
+}
+
+/// Says what the parser says in this program's words, and what to do about it where that is known.
+fn reworded(message: &str) -> (String, Option<&'static str>) {
+    let told = |text: &str, help| (text.to_owned(), Some(help));
+    if message.contains("Documents") {
+        return told(
+            "a second document starts here",
+            "write one study into a file; take `---` away",
+        );
+    }
+    if message.starts_with("budget breached") {
+        let help = "write values out instead of repeating them by anchors, and nest them less";
+        return told("it is too large, too deep or repeats too much", help);
+    }
+    if message.starts_with("non-finite float") {
+        return told("a number that is none or infinite", "write a finite number");
+    }
+    let help = [
+        ("tabs disallowed", "indent by blanks"),
+        ("duplicate mapping key", "a map has each name once: take one away"),
+        ("unknown anchor", "write the value itself, or `&NAME` where it stands first"),
+        ("flow mapping", "close the map with `}`, and put a slice in quotes: `\"fit[arm=none]\"`"),
+        (
+            "flow sequence",
+            "close the list with `]`, and put a slice in quotes: `\"fit[arm=none]\"`",
+        ),
+        ("block mapping", "give the names of one map the same indentation"),
+        ("mapping values are not allowed", "write `name: value`, and texts with `: ` in quotes"),
+        ("unclosed quote", "close the quote"),
+    ];
+    let help = help.into_iter().find(|(part, _)| message.contains(part)).map(|(_, help)| help);
+    (message.to_owned(), help)
 }
 
 /// Returns the byte at a line and column, both from 1: all that faults of the syntax tell.
@@ -275,7 +302,7 @@ mod tests {
     fn faults_of_the_text_have_places() {
         insta::assert_snapshot!(fault("a: [1, 2\nb: 3\n"), @"2:2: no valid YAML: illegal placement of ':' indicator");
         insta::assert_snapshot!(fault("a: 1\nb: 2\na: 3\n"), @"3:1: no valid YAML: duplicate mapping key: a");
-        insta::assert_snapshot!(fault("a: .nan\n"), @"1:4: no valid YAML: non-finite float `.nan` rejected by the configured policy");
+        insta::assert_snapshot!(fault("a: .nan\n"), @"1:4: no valid YAML: a number that is none or infinite");
         insta::assert_snapshot!(fault("a: 'x\n"), @"1:4: no valid YAML: unclosed quote");
         insta::assert_snapshot!(fault("a: *b\n"), @"1:4: no valid YAML: alias references unknown anchor");
         insta::assert_snapshot!(fault("a: 1\n---\nb: 1\n"), @"2:1: no valid YAML: a second document starts here");

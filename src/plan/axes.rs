@@ -63,8 +63,12 @@ impl Axes {
         let found = self.find(&name.value);
         if found.is_none() {
             let names = || self.all.iter().map(|axis| axis.name.as_str());
-            let help = did_you_mean(&name.value, names())
-                .unwrap_or_else(|| format!("the study's axes are {}", quoted(names())));
+            let help = did_you_mean(&name.value, names()).unwrap_or_else(|| match names().next() {
+                Some(_) => format!("the study's axes are {}", quoted(names())),
+                None => {
+                    format!("write `axes: {{{}: [...]}}` at the top of the manifest", name.value)
+                }
+            });
             let message = format!("there is no axis `{}`", name.value);
             problems.push(Problem::at(name.span, message).help(help));
         }

@@ -300,8 +300,8 @@ mod tests {
         insta::assert_snapshot!(study("  a: {kind: add, inputs: {numbers: \"numbers[arm=a]\"}}\n"), @"6:36: stage `numbers` does not span axis `arm` (help: leave this slice out)");
         insta::assert_snapshot!(study("  a: {kind: add, inputs: {numbers: {by: arm, a: numbers}}}\n"), @"6:27: input `numbers` of stage `a` does not say what enters for `b` of axis `arm` (help: add `b: [STAGE, ...]`)");
         insta::assert_snapshot!(study("  a: {kind: divide, inputs: {numbers: [numbers, numbers]}}\n  b: {kind: add, inputs: {numbers: []}}\n"), @"
-        6:49: input `numbers` of stage `a` takes one artifact; 2 are named
-        7:27: nothing enters input `numbers` of stage `b`
+        6:49: input `numbers` of stage `a` takes one artifact; 2 are named (help: take one of them; another stage may join several)
+        7:27: nothing enters input `numbers` of stage `b` (help: name a stage: `numbers: STAGE`)
         ");
         insta::assert_snapshot!(study("  a: {kind: add, spans: [arm], inputs: {numbers: numbers}}\nexclude: [{arm: a}, {arm: c}]\ntable: {stage: sore, rows: [arms]}\n"), @"
         7:27: axis `arm` has no value `c` (help: its values are `a`, `b`)
@@ -330,29 +330,29 @@ mod tests {
         1:1: the manifest has no `stages` (help: write `stages: {retina: {kind: load}}`)
         ");
         insta::assert_snapshot!(faults("ablate: 2\nname: x\nsed: 3\nseed: -1\nstages: {a b: {kind: draw, param: {}}, c: {retries: x}}"), @"
-        1:9: the manifest's format `ablate` is `2`; `1` expected
+        1:9: the manifest's format `ablate` is `2`; `1` expected (help: write `ablate: 1`, or take a newer program)
         3:1: the manifest has no field `sed` (help: did you mean `seed`?)
-        4:7: `seed` is `-1`; a whole number from 0 to 18446744073709551615 expected
+        4:7: `seed` is `-1`; a whole number from 0 to 18446744073709551615 expected (help: write a number without quotes: `seed: 1`)
         5:10: `a b` cannot name a stage (help: a name consists of letters, digits, `-` and `_`)
         5:28: stage `a b` has no field `param` (help: did you mean `params`?)
         5:40: stage `c` has no `kind` (help: write `kind: load`, or another of those that `ablate kinds` lists)
-        5:53: `retries` is `x`; a whole number from 0 to 100 expected
+        5:53: `retries` is `x`; a whole number from 0 to 100 expected (help: write a number without quotes: `retries: 1`)
         ");
         insta::assert_snapshot!(faults("ablate: 1\nname: x\naxes: {a: 3, b: [], c: [1, 1, {x: 2}, [3], 'a,b']}\nexclude: {a: 1}\nstages: [a]"), @"
-        3:11: axis `a` is `3`; a list of values expected
-        3:17: axis `b` has no values
-        3:28: axis `c` has the value `1` twice
+        3:11: axis `a` is `3`; a list of values expected (help: write `a: [ONE, OTHER]`)
+        3:17: axis `b` has no values (help: give it one value or more, or take it away)
+        3:28: axis `c` has the value `1` twice (help: a value names one column or row: take one of them away)
         3:31: a value of axis `c` has no `name` (help: write `{name: ..., ...}`)
-        3:39: a value of axis `c` is a list; a text expected
+        3:39: a value of axis `c` is a list; a text expected (help: write one word, or a sentence in quotes)
         3:44: `a,b` cannot name a value of an axis (help: slices are written `stage[axis=value,...]`: leave out `,`, `=`, `[` and `]`)
-        4:10: `exclude` is a map; a list expected
-        5:9: `stages` is a list; a map expected
+        4:10: `exclude` is a map; a list expected (help: write `exclude: [...]`, or each item after a `-`)
+        5:9: `stages` is a list; a map expected (help: write `name: value` on lines of their own, indented further)
         ");
         insta::assert_snapshot!(faults("ablate: 1\nname: x\nstages: {a: {kind: add, inputs: {numbers: {arm: [a]}}}, b: {kind: add, inputs: {numbers: [{x: 1}, 'c d']}}}"), @r#"
         3:43: a map of inputs has no `by` (help: write `{by: AXIS, VALUE: [STAGE, ...], ...}`)
         3:91: a map names no artifact (help: write `stage`, `stage.port` or a list of those; put a slice in quotes: `"stage[axis=value]"`)
         3:99: `c d` names no artifact: a name consists of letters, digits, `-` and `_` (help: write `stage`, `stage.port` or `stage[axis=value].port`)
         "#);
-        insta::assert_snapshot!(faults("- a\n- b\n"), @"1:1: the manifest is a list; a map expected");
+        insta::assert_snapshot!(faults("- a\n- b\n"), @"1:1: the manifest is a list; a map expected (help: write `name: value` on lines of their own, indented further)");
     }
 }

@@ -228,9 +228,10 @@ impl<'a> Tasks<'a> {
             Ok(counts) => {
                 counts.into_iter().map(|(port, counts)| (port.to_owned(), counts)).collect()
             }
-            Err(why) => {
-                let message = format!("stage `{}` cannot run: {why}", task.stage);
-                problems.push(Problem::at(stage.spec.name.span, message));
+            Err(error) => {
+                let message = format!("stage `{}` cannot run: {error}", task.stage);
+                let problem = Problem::at(stage.spec.name.span, message);
+                problems.push(problem.maybe_help(error.remedy()));
                 BTreeMap::new()
             }
         };

@@ -21,6 +21,9 @@ use crate::plan::axes::Cell;
 /// Deepest nesting of placeholders: vars may use vars.
 const DEPTH: usize = 16;
 
+const CLOSE: &str = "close it with `}`, or write `$${` for a literal `${`";
+const FLAT: &str = "give an axis values that are maps, and write `${axis.NAME.FIELD}`";
+
 /// What placeholders stand for.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
@@ -64,11 +67,8 @@ impl Scope<'_> {
             Content::Text(text) => {
                 let parts = match parts(text) {
                     Ok(parts) => parts,
-                    Err(message) => {
-                        return problems.push(
-                            Problem::at(node.span, message)
-                                .help("close it with `}`, or write `$${` for a literal `${`"),
-                        );
+                    Err((message, help)) => {
+                        return problems.push(Problem::at(node.span, message).help(help));
                     }
                 };
                 for part in parts {
@@ -183,8 +183,10 @@ impl Scope<'_> {
         for name in path.split('.') {
             node = node.get(name).ok_or_else(|| {
                 let known = || node.entries().iter().map(|entry| entry.key.value.as_str());
-                let help = did_you_mean(name, known())
-                    .unwrap_or_else(|| format!("known are {}", quoted(known())));
+                let help = did_you_mean(name, known()).unwrap_or_else(|| match known().next() {
+                    Some(_) => format!("known are {}", quoted(known())),
+                    None => format!("write `vars: {{{name}: ...}}` at the top of the manifest"),
+                });
                 Problem::at(span, format!("there is no `vars.{path}`")).help(help)
             })?;
         }
@@ -234,7 +236,8 @@ fn place(node: &Node, text: &str, name: &str) -> Span {
     }
 }
 
-fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
+/// Cuts a text at its placeholders, or returns what is wrong with it and what to do about it.
+fn parts(text: &str) -> Result<Vec<Part<'_>>, (String, &'static str)> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -245,7 +248,14 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
             continue;
         }
         let inside = &rest[at + 2..];
-        let end = inside.find('}').ok_or_else(|| format!("`{}` is not closed", &rest[at..]))?;
+        let end =
+            inside.find('}').ok_or_else(|| (format!("`{}` is not closed", &rest[at..]), CLOSE))?;
+        if inside[..end].contains("${") {
+            return Err((
+                format!("`{}` has a placeholder within a placeholder", &rest[at..]),
+                FLAT,
+            ));
+        }
         if at > 0 {
             parts.push(Part::Text(&rest[..at]));
         }

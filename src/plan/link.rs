@@ -115,8 +115,14 @@ impl<'a> Linker<'a> {
                     .iter()
                     .filter_map(|input| self.link_input(spec, kind, input, problems))
                     .collect();
+                // A port that a wrong name was meant for has been suggested there.
+                let near = |wrong: &InputSpec, port: &Port| {
+                    kind.input(&wrong.port.value).is_none()
+                        && did_you_mean(&wrong.port.value, [port.name]).is_some()
+                };
                 for port in kind.inputs.iter().filter(|port| !port.optional) {
-                    if !spec.inputs.iter().any(|input| input.port.value == port.name) {
+                    let named = |input: &InputSpec| input.port.value == port.name;
+                    if !spec.inputs.iter().any(|input| named(input) || near(input, port)) {
                         let message =
                             format!("stage `{}` has no input `{}`", spec.name.value, port.name);
                         let help = format!(
@@ -168,6 +174,26 @@ impl<'a> Linker<'a> {
         Some(LinkedInput { port, span: input.port.span, feed })
     }
 
+    /// Says who gives an artifact of a type: the stage that was named, by another output, else the
+    /// others.
+    fn who_gives(&self, stage: usize, artifact: &str) -> String {
+        let outputs = |at: usize| {
+            let (name, kind) = (&self.document.stages[at].name.value, self.kinds[at]);
+            let ports =
+                kind.into_iter().flat_map(|kind| kind.outputs.iter().map(move |p| (kind, p)));
+            let fitting = ports.filter(|(_, port)| port.artifact == artifact);
+            fitting.map(|(kind, port)| output_name(name, kind, port)).collect::<Vec<_>>()
+        };
+        if let [own, ..] = outputs(stage).as_slice() {
+            return format!("did you mean `{own}`?");
+        }
+        let all: Vec<String> = (0..self.kinds.len()).flat_map(outputs).collect();
+        if all.is_empty() {
+            return format!("no stage gives {}", article(artifact));
+        }
+        format!("{} is given by {}", article(artifact), quoted(all.iter().map(String::as_str)))
+    }
+
     fn links(
         &self,
         spec: &StageSpec,
@@ -187,11 +213,13 @@ impl<'a> Linker<'a> {
                 port.name,
                 references.len()
             );
-            problems.push(Problem::at(references[1].span, message));
+            let help = "take one of them; another stage may join several";
+            problems.push(Problem::at(references[1].span, message).help(help));
         }
         if references.is_empty() && !port.optional {
             let message = format!("nothing enters input `{}` of stage `{name}`", port.name);
-            problems.push(Problem::at(place.span, message));
+            let help = format!("name a stage: `{}: STAGE`", place.value);
+            problems.push(Problem::at(place.span, message).help(help));
         }
         links
     }
@@ -244,13 +272,19 @@ impl<'a> Linker<'a> {
                 spec.name.value,
                 article(port.artifact)
             );
-            let fitting = producer.outputs.iter().find(|other| other.artifact == port.artifact);
-            let help =
-                fitting.map(|other| format!("did you mean `{}.{}`?", wanted.value, other.name));
-            problems.push(Problem::at(reference.span, message).maybe_help(help));
+            let help = self.who_gives(stage, port.artifact);
+            problems.push(Problem::at(reference.span, message).help(help));
             return None;
         }
         Some(Link { stage, port: from, slice: slice?, span: reference.span })
+    }
+}
+
+/// Returns a stage's output as manifests write it; the first needs no name.
+fn output_name(stage: &str, kind: &StageKind, port: &Port) -> String {
+    match kind.outputs.first() {
+        Some(first) if first.name == port.name => stage.to_owned(),
+        _ => format!("{stage}.{}", port.name),
     }
 }
 

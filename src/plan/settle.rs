@@ -166,7 +166,10 @@ fn resource_problem(linked: &Linked<'_>, node: &Node, problem: &ParamProblem) ->
     let message = format!("stage `{stage}`, resource `{name}`: {}", problem.problem);
     let usual =
         "`cpus` counts cores, `memory` MiB and `time` seconds; `device` is `auto`, `cpu` or `cuda`";
-    let help = problem.help.clone().unwrap_or_else(|| usual.to_owned());
+    let help = match name.as_str() {
+        "device" => "write `auto`, `cpu`, or `cuda` for a GPU".to_owned(), // `gpu` is not near `cuda`
+        _ => problem.help.clone().unwrap_or_else(|| usual.to_owned()),
+    };
     Problem::at(node.span_at(&problem.path, false), message).help(help)
 }
 

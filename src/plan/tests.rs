@@ -124,13 +124,12 @@ stages:
 "#;
     insta::assert_snapshot!(faults(wrong), @"
     6:19: stage `numbers` has an unknown kind `drw` (help: did you mean `draw`?)
-    7:3: stage `parts` has no input `numbers` (help: add `numbers: STAGE` to its `inputs`; it takes a `number` (Numbers to divide))
     7:34: kind `divide` has no input `numbrs` (help: did you mean `numbers`?)
     8:37: stage `two`, param `count`: found `many`, expected a whole number of at least 0 (help: `ablate kinds draw` lists its params)
     8:43: stage `two`, param `coun`: unknown name `coun`; known are `blake3`, `count`, `file` (help: did you mean `count`?)
     9:39: there is no stage `partz` (help: did you mean `parts`?)
     9:58: stage `parts` (a `divide`) has no output `tran` (help: did you mean `train`?)
-    9:64: `score.verdict` is a `verdict`, but input `numbers` of stage `sum` takes a `number`
+    9:64: `score.verdict` is a `verdict`, but input `numbers` of stage `sum` takes a `number` (help: a `number` is given by `parts`, `parts.validation`, `parts.test`, `two`, `sum`, `fit`)
     9:81: there is no axis `arms` (help: did you mean `arm`?)
     10:64: axis `arm` has no value `c` (help: its values are `a`, `b`)
     10:99: stage `fit`, param `epochs`: found 0, expected a whole number of at least 1 and at most 5000 (help: `ablate kinds fit` lists its params)

@@ -133,7 +133,10 @@ impl Stage for Draw {
         params.file.iter().map(source).collect()
     }
 
-    fn forecast(params: &DrawParams, _: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &DrawParams,
+        _: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         Ok(vec![("numbers", Counts::of(Partition::Whole, params.count))])
     }
 
@@ -192,7 +195,10 @@ impl Stage for Divide {
         false
     }
 
-    fn forecast(_: &DivideParams, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        _: &DivideParams,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         let Some(all) = known.inputs.get("numbers").map(Counts::total) else {
             return Ok(Vec::new());
         };
@@ -264,11 +270,11 @@ impl Stage for Add {
     fn forecast(
         params: &AddParams,
         known: &Forecast,
-    ) -> Result<Vec<(&'static str, Counts)>, String> {
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         let Some(entering) = known.inputs.get("numbers") else { return Ok(Vec::new()) };
         match params.keep {
             Some(keep) if keep > entering.total() => {
-                Err(format!("it keeps {keep} of {} numbers", entering.total()))
+                Err(StageError::data(format!("it keeps {keep} of {} numbers", entering.total())))
             }
             Some(keep) => Ok(vec![("sum", Counts::of(Partition::Train, keep))]),
             None => Ok(vec![("sum", entering.clone())]),

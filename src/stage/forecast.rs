@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::artifact::Partition;
-use crate::stage::StageError;
 
 /// How many images an image set will hold, and how large they will be.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -72,14 +71,6 @@ impl Forecast {
     /// Returns the height and width of the images that enter a port, where known.
     pub fn size(&self, port: &str) -> Option<(usize, usize)> {
         self.inputs.get(port)?.size
-    }
-
-    /// Returns why a stage cannot run, where its run would end with this error.
-    pub fn reason(error: &StageError) -> String {
-        match error.remedy() {
-            Some(help) => format!("{error}; {help}"),
-            None => error.to_string(),
-        }
     }
 }
 

@@ -41,9 +41,9 @@ pub struct Produced {
     pub summary: Value,
 }
 
-/// Tells, from params and what is known of the inputs, the images by output port, or why a run would
-/// fail.
-pub type ForecastFn = fn(&Value, &Forecast) -> Result<Vec<(&'static str, Counts)>, String>;
+/// Tells, from params and what is known of the inputs, the images by output port, or how a run would
+/// end.
+pub type ForecastFn = fn(&Value, &Forecast) -> Result<Vec<(&'static str, Counts)>, StageError>;
 
 /// Runs a stage on resolved params and opened trees, and tells what lies under each output port.
 pub type RunFn =

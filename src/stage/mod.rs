@@ -85,11 +85,12 @@ pub trait Stage {
         Vec::new()
     }
 
-    /// Returns how many images each output will hold, as far as that is known before running.
+    /// Returns how many images each output will hold, as far as that is known before running, or the
+    /// error with which a run would end.
     fn forecast(
         _params: &Self::Params,
         _known: &Forecast,
-    ) -> Result<Vec<(&'static str, Counts)>, String> {
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         Ok(Vec::new())
     }
 

@@ -141,7 +141,10 @@ impl Stage for ClassicAugment {
         params.passes.iter().any(Pass::draws)
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         let copies = params.passes.len() + usize::from(params.keep_originals);
         let images = known.inputs.get("images");
         Ok(images

@@ -144,16 +144,16 @@ impl Stage for Filter {
         false
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         if !known.connected.contains(params.by.port()) {
-            return Err(Forecast::reason(&unconnected(params.by)));
+            return Err(unconnected(params.by));
         }
         let images = known.inputs.get("images");
         if let Some(total) = images.map(Counts::total).filter(|total| *total < params.keep) {
-            let keep = params.keep;
-            return Err(format!(
-                "`keep` asks for {keep} of {total} images; lower it, or raise `count` in the stage that generates them"
-            ));
+            return Err(too_few(params.keep, total, 0));
         }
         let partition = images.and_then(|counts| counts.partitions.keys().next().copied());
         let partition = partition.unwrap_or(Partition::Train);

@@ -84,7 +84,7 @@ impl Stage for Generate {
         Resources::all_cores()
     }
 
-    fn forecast(params: &Params, _: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(params: &Params, _: &Forecast) -> Result<Vec<(&'static str, Counts)>, StageError> {
         Ok(vec![("images", Counts::of(Partition::Train, params.count))])
     }
 

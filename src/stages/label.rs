@@ -172,9 +172,12 @@ impl Stage for Label {
         params.csv.iter().map(source).collect()
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         if params.by.port().is_some_and(|port| !known.connected.contains(port)) {
-            return Err(Forecast::reason(&unconnected(params.by)));
+            return Err(unconnected(params.by));
         }
         let images = known.inputs.get("images");
         let Some(quotas) = &params.quotas else {
@@ -184,7 +187,9 @@ impl Stage for Label {
         };
         let sum = sum(quotas);
         if let Some(total) = images.map(Counts::total).filter(|total| *total < sum) {
-            return Err(format!("`quotas` ask for {sum} of {total} images"));
+            let problem = format!("`quotas` ask for {sum} of {total} images");
+            return Err(StageError::data(problem)
+                .help("lower them, or raise `count` in the stage that generates the images"));
         }
         let partition = images.and_then(|counts| counts.partitions.keys().next().copied());
         let counts = Counts::of(partition.unwrap_or(Partition::Train), sum);
@@ -300,6 +305,7 @@ mod tests {
     use crate::stage::Counts;
     use crate::stage::Forecast;
     use crate::stage::StageKind;
+    use crate::stages::trial::told;
 
     const KIND: StageKind = StageKind::of::<Label>();
 
@@ -307,7 +313,7 @@ mod tests {
         let mut known = Forecast::default();
         known.connected.insert("classifier".into());
         known.inputs.insert("images".into(), Counts::of(Partition::Train, images));
-        (KIND.forecast)(&(KIND.resolve)(params).unwrap(), &known)
+        (KIND.forecast)(&(KIND.resolve)(params).unwrap(), &known).map_err(|error| told(&error))
     }
 
     #[test]
@@ -334,13 +340,15 @@ mod tests {
         assert_eq!(foreseen(&quotas, 2000), Ok(all(443)));
         assert_eq!(foreseen(&json!({}), 2000), Ok(all(2000)));
         assert_eq!(foreseen(&json!({"confidence": 0.5}), 2000), Ok(vec![]));
-        insta::assert_snapshot!(foreseen(&quotas, 200).unwrap_err(), @"`quotas` ask for 443 of 200 images");
+        insta::assert_snapshot!(foreseen(&quotas, 200).unwrap_err(), @"`quotas` ask for 443 of 200 images; lower them, or raise `count` in the stage that generates the images");
     }
 
     #[test]
     fn whoever_labels_must_be_connected() {
-        let answer =
-            |value: &Value| (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &Forecast::default());
+        let answer = |value: &Value| {
+            let params = (KIND.resolve)(value).unwrap();
+            (KIND.forecast)(&params, &Forecast::default()).map_err(|error| told(&error))
+        };
         insta::assert_snapshot!(answer(&json!({})).unwrap_err(), @"`by: classifier` asks a classifier, but there is none; connect the port `classifier`, or write `by: neighbours`");
         insta::assert_snapshot!(answer(&json!({"by": "neighbours"})).unwrap_err(), @"`by: neighbours` compares with real images, but there are none; connect labelled training images to the port `reference`");
         assert_eq!(answer(&json!({"by": "csv", "csv": "labels.csv"})), Ok(vec![]));

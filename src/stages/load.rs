@@ -133,7 +133,10 @@ impl Stage for Load {
         sources
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         let Some(source) = params.source() else {
             let side = params.size.unwrap_or(rendered::DEFAULT_SIZE);
             let counts = params.fundus.clone().unwrap_or_default().counts();
@@ -145,7 +148,7 @@ impl Stage for Load {
             "folder" => folder::counts(path),
             _ => table::counts(path, params),
         };
-        let counts = counts.map_err(|error| Forecast::reason(&error))?;
+        let counts = counts?;
         let size = params.size.map(|side| (side, side)).or(counts.size);
         Ok(vec![("images", counts.sized(size))])
     }

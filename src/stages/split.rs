@@ -150,7 +150,10 @@ impl Stage for Split {
         params.r#use.is_none()
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         let Some(images) = known.inputs.get("images") else { return Ok(Vec::new()) };
         let sizes = match params.r#use {
             Some(Use::Given) => {
@@ -169,16 +172,12 @@ impl Stage for Split {
         let chosen = match params.r#use {
             Some(Use::Given) => given(&images.samples),
             None => {
-                let sizes = wanted(params, images.len()).map_err(|problem| {
-                    StageError::data(problem).help("ask for fewer images, or divide by `fractions`")
-                })?;
+                let sizes = wanted(params, images.len())?;
                 draw(&images.samples, sizes, params, cx.seed)
             }
         };
         let sizes = [chosen[0].len(), chosen[1].len(), chosen[2].len()];
-        refuse_empty(params, sizes).map_err(|problem| {
-            StageError::data(problem).help("divide the images by `fractions` or other `counts`")
-        })?;
+        refuse_empty(params, sizes)?;
         let left_out = images.len() - sizes.iter().sum::<usize>();
         if left_out > 0 {
             cx.observer.note(&format!("{left_out} of {} images are in no part", images.len()));
@@ -198,12 +197,15 @@ impl Stage for Split {
 }
 
 /// Returns how many images each drawn part should have.
-fn wanted(params: &Params, images: usize) -> Result<[usize; 3], String> {
+fn wanted(params: &Params, images: usize) -> Result<[usize; 3], StageError> {
     if let Some(counts) = params.counts {
         let sizes = [counts.train, counts.validation, counts.test];
         let sum = sizes.iter().fold(0_usize, |sum, size| sum.saturating_add(*size));
         if sum > images {
-            return Err(format!("`counts` ask for {sum} images; there are {images}"));
+            let problem = format!("`counts` ask for {sum} images; there are {images}");
+            return Err(
+                StageError::data(problem).help("ask for fewer images, or divide by `fractions`")
+            );
         }
         return Ok(sizes);
     }
@@ -212,7 +214,7 @@ fn wanted(params: &Params, images: usize) -> Result<[usize; 3], String> {
     Ok([sizes[0], sizes[1], sizes[2]])
 }
 
-fn refuse_empty(params: &Params, sizes: [usize; 3]) -> Result<(), String> {
+fn refuse_empty(params: &Params, sizes: [usize; 3]) -> Result<(), StageError> {
     let demanded = match (params.counts, params.fractions) {
         (Some(counts), _) => [counts.train > 0, counts.validation > 0, counts.test > 0],
         (_, Some(shares)) => [shares.train > 0.0, shares.validation > 0.0, shares.test > 0.0],
@@ -223,10 +225,12 @@ fn refuse_empty(params: &Params, sizes: [usize; 3]) -> Result<(), String> {
     };
     for ((part, size), demanded) in PARTS.into_iter().zip(sizes).zip(demanded) {
         if size == 0 && demanded {
-            return Err(match params.r#use {
+            let problem = match params.r#use {
                 Some(Use::Given) => format!("the source gives no image for the part `{part}`"),
                 None => format!("no image is left for the part `{part}`"),
-            });
+            };
+            let help = "divide the images by `fractions` or other `counts`";
+            return Err(StageError::data(problem).help(help));
         }
     }
     Ok(())

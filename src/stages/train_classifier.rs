@@ -195,15 +195,18 @@ impl Stage for TrainClassifier {
         params.weights.iter().map(source).collect()
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         if known.inputs.get("images").map(Counts::total) == Some(0) {
-            return Err("there is no image to train on".to_owned());
+            return Err(StageError::data("there is no image to train on"));
         }
         if let Some(size) = known.size("images") {
-            check_size(params.network, size).map_err(|error| Forecast::reason(&error))?;
+            check_size(params.network, size)?;
         }
         if params.keep == Keep::Best && !known.connected.contains("validation") {
-            return Err(Forecast::reason(&nothing_to_choose_by()));
+            return Err(nothing_to_choose_by());
         }
         Ok(Vec::new())
     }
@@ -319,6 +322,7 @@ mod tests {
     use crate::stage::Counts;
     use crate::stage::Forecast;
     use crate::stage::StageKind;
+    use crate::stages::trial::told;
 
     const KIND: StageKind = StageKind::of::<TrainClassifier>();
 
@@ -374,7 +378,7 @@ mod tests {
             let counts = Counts::of(Partition::Train, 9).sized(Some((side, side)));
             let mut known = Forecast::default();
             known.inputs.insert("images".into(), counts);
-            (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known)
+            (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known).map_err(|error| told(&error))
         };
         let dense = json!({"network": "densenet121"});
         insta::assert_snapshot!(foreseen(&dense, 28).unwrap_err(), @"images are 28 x 28 pixels; densenet121 needs at least 29 x 29; set `size` of the `load` stage to 32 or more, or take a ResNet");

@@ -87,3 +87,11 @@ impl Trial<'_> {
         produced.into_iter().map(|(port, made)| Ok((port, read(&made.folder)?))).collect()
     }
 }
+
+/// Returns what is said of an error: the problem, and what to do about it.
+pub(super) fn told(error: &StageError) -> String {
+    match error.remedy() {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    }
+}

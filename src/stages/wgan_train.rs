@@ -184,12 +184,15 @@ impl Stage for WganTrain {
         Resources::all_cores()
     }
 
-    fn forecast(params: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, String> {
+    fn forecast(
+        params: &Params,
+        known: &Forecast,
+    ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         if known.inputs.get("images").map(Counts::total) == Some(0) {
-            return Err("there is no image to train on".to_owned());
+            return Err(StageError::data("there is no image to train on"));
         }
         if let Some(size) = known.size("images") {
-            settings(params, size).map_err(|error| Forecast::reason(&error))?;
+            settings(params, size)?;
         }
         Ok(Vec::new())
     }
@@ -286,6 +289,7 @@ mod tests {
     use crate::stage::Counts;
     use crate::stage::Forecast;
     use crate::stage::StageKind;
+    use crate::stages::trial::told;
 
     const KIND: StageKind = StageKind::of::<WganTrain>();
 
@@ -341,6 +345,7 @@ mod tests {
             let mut known = Forecast::default();
             known.inputs.insert("images".into(), counts);
             (KIND.forecast)(&(KIND.resolve)(&json!({})).unwrap(), &known)
+                .map_err(|error| told(&error))
         };
         assert_eq!(foreseen(32), Ok(vec![]));
         insta::assert_snapshot!(foreseen(28).unwrap_err(), @"`size`: found 28 pixels, expected 4 times a power of two, at least 8; load the images with `size: 64`");

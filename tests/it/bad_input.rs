@@ -138,13 +138,14 @@ fn a_truncated_archive() {
     sandbox.write("eyes.npz", bytes);
     // The plan counts images, so it meets the damage before anything runs.
     insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
-      × stage `retina` cannot run: `./eyes.npz`: it is truncated or damaged: invalid Zip archive: Could not find EOCD; fetch the file again, and compare its size or digest with the publisher's
+      × stage `retina` cannot run: `./eyes.npz`: it is truncated or damaged: invalid Zip archive: Could not find EOCD
        ╭─[study.yaml:5:3]
      4 │ stages:
      5 │   retina:
        ·   ──────
      6 │     kind: load
        ╰────
+      help: fetch the file again, and compare its size or digest with the publisher's
     error: 1 problem in `study.yaml`
     ");
 }
@@ -234,13 +235,14 @@ stages:
 ";
     sandbox.write("study.yaml", text);
     insta::assert_snapshot!(fails(&sandbox, 2).stderr, @"
-      × stage `kept` cannot run: `keep` asks for 443 of 200 images; lower it, or raise `count` in the stage that generates them
+      × stage `kept` cannot run: `keep` asks for 443 of 200 images
         ╭─[study.yaml:9:3]
       8 │   fakes: {kind: generate, inputs: {gan: gan}, params: {count: 200}}
       9 │   kept:
         ·   ────
      10 │     kind: filter
         ╰────
+      help: lower `keep`, or raise `count` in the stage that generates them
     error: 1 problem in `study.yaml`
     ");
 }
@@ -265,12 +267,18 @@ stages:
     sandbox.write("study.yaml", text);
     let said = fails(&sandbox, 2).stderr;
     let expected = [
-        "stage `dense` cannot run: images are 28 x 28 pixels; densenet121 needs at least 29 x 29; set `size` of the `load` stage",
-        "stage `best` cannot run: `keep: best` chooses by validation images, but there are none; connect the port `validation`",
-        "stage `gan` cannot run: `size`: found 28 pixels, expected 4 times a power of two, at least 8; load the images with `size: 64`",
-        "stage `kept` cannot run: `by: critic` scores by a GAN's critic, but there is none; connect the port `gan`",
-        "stage `graded` cannot run: `by: classifier` asks a classifier, but there is none; connect the port `classifier`",
-        "stage `alike` cannot run: `by: neighbours` compares with real images, but there are none; connect labelled",
+        "stage `dense` cannot run: images are 28 x 28 pixels; densenet121 needs at least 29 x 29",
+        "help: set `size` of the `load` stage",
+        "stage `best` cannot run: `keep: best` chooses by validation images, but there are none",
+        "help: connect the port `validation`",
+        "stage `gan` cannot run: `size`: found 28 pixels, expected 4 times a power of two, at least 8",
+        "help: load the images with `size: 64`",
+        "stage `kept` cannot run: `by: critic` scores by a GAN's critic, but there is none",
+        "help: connect the port `gan`, or write `by: realism`",
+        "stage `graded` cannot run: `by: classifier` asks a classifier, but there is none",
+        "help: connect the port `classifier`",
+        "stage `alike` cannot run: `by: neighbours` compares with real images, but there are none",
+        "help: connect labelled",
         "error: 6 problems in `study.yaml`",
     ];
     for words in expected {

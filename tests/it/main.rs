@@ -15,6 +15,7 @@ mod commands;
 mod docs;
 mod generated;
 mod layers;
+mod manifests;
 mod pipelines;
 mod sandbox;
 mod source;

@@ -1,5 +1,6 @@
 //! Tests of `filter`: what it keeps, drops and refuses.
 
+use crate::stages::trial::told;
 use serde_json::json;
 
 use super::Fate;
@@ -69,7 +70,7 @@ fn more_than_there_is_cannot_be_kept() {
     let mut known = Forecast::default();
     known.connected.insert("gan".into());
     known.inputs.insert("images".into(), Counts::of(Partition::Train, 200));
-    insta::assert_snapshot!((KIND.forecast)(&params, &known).unwrap_err(), @"`keep` asks for 443 of 200 images; lower it, or raise `count` in the stage that generates them");
+    insta::assert_snapshot!(told(&(KIND.forecast)(&params, &known).unwrap_err()), @"`keep` asks for 443 of 200 images; lower `keep`, or raise `count` in the stage that generates them");
     known.inputs.insert("images".into(), Counts::of(Partition::Train, 2000));
     let foreseen = (KIND.forecast)(&params, &known).unwrap();
     assert_eq!(foreseen, [("images", Counts::of(Partition::Train, 443))]);
@@ -79,7 +80,7 @@ fn more_than_there_is_cannot_be_kept() {
 fn what_scores_must_be_connected() {
     let refusal = |value: &serde_json::Value| {
         let params = (KIND.resolve)(value).unwrap();
-        (KIND.forecast)(&params, &Forecast::default()).unwrap_err()
+        told(&(KIND.forecast)(&params, &Forecast::default()).unwrap_err())
     };
     insta::assert_snapshot!(refusal(&json!({})), @"`by: critic` scores by a GAN's critic, but there is none; connect the port `gan`, or write `by: realism`");
     insta::assert_snapshot!(refusal(&json!({"by": "realism"})), @"`by: realism` compares a classifier's features, but there is none; connect the port `classifier`, or write `by: critic`");

@@ -20,6 +20,7 @@ use crate::stage::StageKind;
 use crate::stages::split::Params;
 use crate::stages::split::Split;
 use crate::stages::trial::Trial;
+use crate::stages::trial::told;
 
 const KIND: StageKind = StageKind::of::<Split>();
 
@@ -134,7 +135,7 @@ fn forecast(value: &Value, partitions: &[(Partition, usize)]) -> String {
             let sizes = counts.iter().map(|(port, counts)| format!("{port} {}", counts.total()));
             sizes.collect::<Vec<_>>().join(", ")
         }
-        Err(problem) => problem,
+        Err(error) => told(&error),
     }
 }
 
@@ -159,10 +160,10 @@ fn sizes_and_impossible_wishes_are_known_before_the_run() {
     ];
     insta::assert_snapshot!(said.join("\n"), @"
     train 1080, validation 120, test 400
-    the source gives no image for the part `train`
+    the source gives no image for the part `train`; divide the images by `fractions` or other `counts`
     train 7, validation 1, test 2
-    no image is left for the part `test`
-    `counts` ask for 60 images; there are 50
+    no image is left for the part `test`; divide the images by `fractions` or other `counts`
+    `counts` ask for 60 images; there are 50; ask for fewer images, or divide by `fractions`
     train 1080, validation 0, test 400
     ");
 }
