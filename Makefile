@@ -9,7 +9,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test build libtorch lint fmt bench deny docs clean
+.PHONY: help demo test build libtorch lint fmt bench fuzz deny docs clean
 
 CARGO ?= cargo
 export CUDA
@@ -73,6 +73,14 @@ bench: build ## Measures start-up, cached runs, plans and training steps.
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
 	then $(torch) python3 tests/bench/compare_steps.py; \
 	else echo "training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
+
+# Seeds are the studies and the wrong manifests that the tests know; what is found is kept in target/.
+fuzz: ## Feeds damaged manifests for ten minutes; needs a nightly compiler.
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	@mkdir -p target/fuzz-corpus
+	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz manifest \
+		target/fuzz-corpus tests/manifests/bad pipelines pipelines/ablations -- \
+		-dict=tests/fuzz/manifest.dict -max_total_time=600 -timeout=5 -max_len=16384 -malloc_limit_mb=200 -rss_limit_mb=2048
 
 clean: ## Removes what was built; libtorch and the cache of artifacts stay.
 	$(CARGO) clean

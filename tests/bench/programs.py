@@ -18,11 +18,14 @@ import time
 
 ABLATE = "target/release/ablate"
 QUICKSTART = "pipelines/quickstart.yaml"
+GRID = "tests/bench/ten-thousand.yaml"
 
 # What is measured, how it is called, and what it is to stay below: milliseconds, MiB.
 CASES = [
     ("`ablate --help`", ["--help"], 10, None),
     ("`ablate plan` of 1,002 tasks", ["plan", "tests/bench/thousand.yaml"], 100, None),
+    ("`ablate plan` of 10,002 tasks, their data not at hand", ["plan", GRID], 200, None),
+    ("the same, of drawn images", ["plan", GRID, "--set", "stages.retina.params.npz=null"], 200, None),
     ("`ablate run` of the quick study, all cached", ["run", QUICKSTART], 50, 40),
     ("`ablate table` of the quick study", ["table", QUICKSTART], None, None),
 ]
