@@ -18,8 +18,10 @@ use crate::manifest::reference::feed;
 const FORMAT: u64 = 1;
 /// Most retries of a stage.
 const RETRIES: u64 = 100;
-const FIELDS: &[&str] =
-    &["ablate", "name", "about", "seed", "extends", "vars", "axes", "exclude", "table", "stages"];
+const FIELDS: &[&str] = &[
+    "ablate", "name", "about", "seed", "extends", "vars", "axes", "exclude", "only", "table",
+    "stages",
+];
 const STAGE_FIELDS: &[&str] =
     &["kind", "inputs", "params", "resources", "retries", "spans", "allow_leakage", "about"];
 
@@ -38,6 +40,8 @@ pub struct Document {
     pub axes: Vec<AxisSpec>,
     /// Cells to leave out: each a list of axis and value.
     pub exclude: Vec<Vec<(Located<String>, Located<String>)>>,
+    /// Cells to keep, in the same form; empty where all are kept.
+    pub only: Vec<Vec<(Located<String>, Located<String>)>>,
     /// Shape of the study's table, where the manifest gives one.
     pub table: Option<TableSpec>,
     /// Stages, in order.
@@ -114,6 +118,7 @@ impl Document {
         let seed = fields.number("seed", u64::MAX);
         let axes = fields.map("axes");
         let exclude = fields.list("exclude");
+        let only = fields.list("only");
         let stages = fields.map("stages");
         if stages.is_empty()
             && fields.get("stages").is_none_or(|node| node.content == Content::Map(Vec::new()))
@@ -130,7 +135,8 @@ impl Document {
             seed: seed.unwrap_or(0),
             vars: vars.unwrap_or(empty),
             axes: axes.iter().filter_map(|axis| read_axis(axis, &mut problems)).collect(),
-            exclude: exclude.iter().map(|cell| read_cell(cell, &mut problems)).collect(),
+            exclude: exclude.iter().map(|cell| read_cell("exclude", cell, &mut problems)).collect(),
+            only: only.iter().map(|cell| read_cell("only", cell, &mut problems)).collect(),
             table: table.map(|table| read_table(table, &mut problems)),
             stages: stages.iter().filter_map(|stage| read_stage(stage, &mut problems)).collect(),
             overrides: overrides.to_vec(),
@@ -203,10 +209,15 @@ fn read_axis_value(item: &Node, what: &str, problems: &mut Problems) -> Option<A
     Some(AxisSpecValue { name, value })
 }
 
-fn read_cell(item: &Node, problems: &mut Problems) -> Vec<(Located<String>, Located<String>)> {
+fn read_cell(
+    field: &str,
+    item: &Node,
+    problems: &mut Problems,
+) -> Vec<(Located<String>, Located<String>)> {
     if item.entries().is_empty() {
-        let instead = "`exclude: [{AXIS: VALUE}]`";
-        wrong(item, "an entry of `exclude`", "a map of axes and values", instead, problems);
+        let (what, instead) =
+            (format!("an entry of `{field}`"), format!("`{field}: [{{AXIS: VALUE}}]`"));
+        wrong(item, &what, "a map of axes and values", &instead, problems);
     }
     let pair = |entry: &Entry| {
         let value = scalar(&entry.value, &format!("the value of `{}`", entry.key.value), problems)?;

@@ -27,6 +27,8 @@ pub(super) struct Axes {
     /// In the manifest's order.
     pub(super) all: Vec<Axis>,
     excluded: Vec<Cell>,
+    /// Cells to keep, where the manifest names some.
+    only: Vec<Cell>,
 }
 
 impl Axes {
@@ -44,12 +46,16 @@ impl Axes {
             .iter()
             .map(|axis| Axis { name: axis.name.value.clone(), values: values(axis) })
             .collect();
-        let mut axes = Self { all, excluded: Vec::new() };
-        for cell in &document.exclude {
-            let points: Option<Cell> =
-                cell.iter().map(|(axis, value)| axes.point(axis, value, problems)).collect();
-            axes.excluded.extend(points);
-        }
+        let mut axes = Self { all, excluded: Vec::new(), only: Vec::new() };
+        let mut cells = |named: &[Vec<(Located<String>, Located<String>)>]| -> Vec<Cell> {
+            let points = named.iter().map(|cell| {
+                cell.iter().map(|(axis, value)| axes.point(axis, value, problems)).collect()
+            });
+            points.collect::<Vec<Option<Cell>>>().into_iter().flatten().collect()
+        };
+        let (excluded, only) = (cells(&document.exclude), cells(&document.only));
+        axes.excluded = excluded;
+        axes.only = only;
         axes
     }
 
@@ -125,7 +131,7 @@ impl Axes {
                 })
                 .collect();
         }
-        cells.retain(|cell| !self.is_excluded(cell));
+        cells.retain(|cell| !self.is_left_out(cell));
         Some(cells)
     }
 
@@ -139,9 +145,14 @@ impl Axes {
             .collect()
     }
 
-    /// Returns whether a cell is left out.
-    pub(super) fn is_excluded(&self, cell: &Cell) -> bool {
+    /// Returns whether a cell is left out: it lies in a cell that `exclude` names, or in none of
+    /// those that `only` names. Axes that the cell does not span say nothing.
+    pub(super) fn is_left_out(&self, cell: &Cell) -> bool {
         let within = |hole: &Cell| hole.iter().all(|(axis, value)| cell.get(axis) == Some(value));
-        self.excluded.iter().any(within)
+        let agrees = |kept: &Cell| {
+            kept.iter().all(|(axis, value)| cell.get(axis).is_none_or(|here| here == value))
+        };
+        let unwanted = !self.only.is_empty() && !self.only.iter().any(agrees);
+        unwanted || self.excluded.iter().any(within)
     }
 }

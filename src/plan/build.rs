@@ -228,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_wanted_is_kept_where_its_axes_are_spanned() {
+        let count = |field: &str| {
+            let plan = plan(&STUDY.replace("seed: 7", &format!("seed: 7\n{field}")));
+            ["numbers", "gan", "fit", "score"].map(|stage| plan.select(stage).unwrap().tasks.len())
+        };
+        assert_eq!(count("only: []"), [1, 1, 12, 12]);
+        assert_eq!(count("only: [{arm: sum}]"), [1, 1, 4, 4]);
+        assert_eq!(count("only: [{arm: sum}, {arm: none, seed: 1}]"), [1, 1, 6, 6]);
+        assert_eq!(count("only: [{arm: sum}]\nexclude: [{rate: 0.1, seed: 2}]"), [1, 1, 3, 3]);
+    }
+
+    #[test]
     fn a_branch_that_is_not_taken_adds_no_task() {
         let plan = plan(STUDY);
         let none = plan.select("fit[arm=none]").unwrap().tasks;
@@ -317,8 +329,8 @@ mod tests {
         let text = STUDY.replace("seed: 7", "seed: 7\nexclude: [{arm: none}]")
             + "  again: {kind: add, inputs: {numbers: [\"fit[arm=none,rate=0.2]\"]}}\n";
         insta::assert_snapshot!(faults(&text), @"
-        25:41: stage `again` needs a cell that `exclude` leaves out: [arm=none,rate=0.2,seed=1]
-        25:41: stage `again` needs a cell that `exclude` leaves out: [arm=none,rate=0.2,seed=2]
+        25:41: stage `again` needs a cell that `exclude` or `only` leaves out: [arm=none,rate=0.2,seed=1] (help: leave the same cell of this stage out, or keep that one)
+        25:41: stage `again` needs a cell that `exclude` or `only` leaves out: [arm=none,rate=0.2,seed=2] (help: leave the same cell of this stage out, or keep that one)
         ");
     }
 

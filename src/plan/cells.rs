@@ -157,22 +157,23 @@ impl<'a> Tasks<'a> {
             .collect()
     }
 
-    /// Says that a slice holds a cell that `exclude` leaves out. A task that is absent for another
+    /// Says that a slice holds a cell that the manifest leaves out. A task that is absent for another
     /// reason has problems of its own, which have been said.
     fn report_absent(&self, stage: &Linked<'_>, link: &Link, cell: &Cell, problems: &mut Problems) {
         let wanted = self.project(link, cell);
-        if !self.axes.is_excluded(&wanted) {
+        if !self.axes.is_left_out(&wanted) {
             return;
         }
         let names = self.axes.names(&wanted);
         let names: Vec<String> =
             names.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
         let message = format!(
-            "stage `{}` needs a cell that `exclude` leaves out: [{}]",
+            "stage `{}` needs a cell that `exclude` or `only` leaves out: [{}]",
             stage.spec.name.value,
             names.join(",")
         );
-        problems.push(Problem::at(link.span, message));
+        let help = "leave the same cell of this stage out, or keep that one";
+        problems.push(Problem::at(link.span, message).help(help));
     }
 
     fn seed_of(&self, cell: &Cell) -> Seed {

@@ -80,6 +80,11 @@ fn manifest() -> Value {
                 "type": ["array", "null"],
                 "items": {"type": "object", "minProperties": 1, "additionalProperties": scalar},
             },
+            "only": {
+                "description": "Cells to keep; all others are left out.",
+                "type": ["array", "null"],
+                "items": {"type": "object", "minProperties": 1, "additionalProperties": scalar},
+            },
             "table": {
                 "description": "Shape of the study's table.",
                 "type": ["object", "null"],

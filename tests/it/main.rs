@@ -14,6 +14,7 @@ mod bad_input;
 mod commands;
 mod docs;
 mod generated;
+mod keys;
 mod layers;
 mod manifests;
 mod pipelines;
