@@ -59,18 +59,23 @@ pub(crate) fn plan(args: &StudyArgs, screen: &Screen) -> Result<Plan, Failure> {
     Ok(open(args, screen)?.plan)
 }
 
-/// Draws every problem on standard error, and returns the failure that stands for them.
+/// Most problems that are drawn: nobody reads more, and each is looked for in the whole text.
+const DRAWN: usize = 100;
+
+/// Draws problems on standard error, and returns the failure that stands for all of them.
 fn drawn(report: &Report, screen: &Screen) -> Failure {
     let theme =
         if screen.colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
-    let mut count = 0;
-    for diagnosis in report.diagnoses() {
+    let count = report.problems.0.len();
+    for diagnosis in report.diagnoses().take(DRAWN) {
         let mut text = String::new();
         handler.render_report(&mut text, &diagnosis).expect("writing to a String cannot fail");
         screen.say(text.trim_end());
-        count += 1;
+    }
+    if count > DRAWN {
+        screen.say(&format!("  and {} after these", words::many(count - DRAWN, "problem")));
     }
     Failure::Manifest { count, manifest: report.manifest.clone() }
 }

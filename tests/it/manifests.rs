@@ -49,6 +49,21 @@ fn every_fault_is_told_with_its_place_and_a_remedy() {
 }
 
 #[test]
+fn of_thousands_of_problems_a_hundred_are_drawn_and_all_are_counted() {
+    let sandbox = Sandbox::new();
+    let mut text = "ablate: 1\nname: x\nstages:\n".to_owned();
+    for stage in 0..3_000 {
+        writeln!(text, "  s{stage}: {{kind: laod}}").expect("a text has room");
+    }
+    sandbox.write("many.yaml", text);
+    let told = check(&sandbox.path(""), "many.yaml").stderr;
+    assert_eq!(told.matches('\u{d7}').count(), 100);
+    assert!(
+        told.ends_with("  and 2,900 problems after these\nerror: 3000 problems in `many.yaml`\n")
+    );
+}
+
+#[test]
 fn a_hundred_megabytes_ten_thousand_levels_and_a_billion_laughs_end_soon() {
     let sandbox = Sandbox::new();
     let head = "ablate: 1\nname: x\nvars:\n";
