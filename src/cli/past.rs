@@ -63,8 +63,9 @@ impl Past {
     /// Returns the seconds that a task will take, by the latest of its kind with the same params:
     /// with others it may be of another size altogether.
     pub(crate) fn seconds(&self, task: &Task) -> Option<f64> {
+        let groups = self.kinds.get(task.kind.name)?;
         let params = task.key(BTreeMap::new())?.params;
-        let runs = self.kinds.get(task.kind.name)?.get(&params.to_string())?;
+        let runs = groups.get(&params.to_string())?;
         let (_, latest) = runs.iter().max_by_key(|(_, record)| record.finished)?;
         Some(latest.seconds)
     }

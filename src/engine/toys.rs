@@ -171,7 +171,7 @@ impl Sketch {
             stage: stage.to_owned(),
             cell: BTreeMap::new(),
             kind,
-            params,
+            params: params.into(),
             inputs: has_port.then(|| ("terms".to_owned(), refs)).into_iter().collect(),
             seed: 0,
             resources: crate::stage::Resources::default(),

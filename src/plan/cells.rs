@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::artifact::Partition;
 use crate::digest::Digest;
@@ -76,7 +77,7 @@ impl<'a> Tasks<'a> {
             stage: stage.spec.name.value.clone(),
             cell: self.axes.names(&cell),
             kind: stage.kind,
-            params: settled.params.clone(),
+            params: Arc::clone(&settled.params),
             inputs,
             seed: if settled.draws { self.seed_of(&cell).0 } else { 0 },
             resources: settled.resources.clone(),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -31,7 +32,7 @@ use crate::stage::SourceRef;
 /// What a stage's params come to in a cell.
 pub(super) struct Settled {
     /// Params, complete.
-    pub(super) params: Value,
+    pub(super) params: Arc<Value>,
     /// What a run takes.
     pub(super) resources: Resources,
     /// Whether the result depends on the seed.
@@ -116,7 +117,7 @@ impl<'a> Settler<'a> {
             }
         }
         let draws = (linked.kind.draws)(&params);
-        Some(Settled { params, resources, draws, sources })
+        Some(Settled { params: Arc::new(params), resources, draws, sources })
     }
 
     /// Leaves out the problems of values that wait for a placeholder: these are not wrong as well.

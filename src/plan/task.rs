@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -70,7 +71,7 @@ pub struct Task {
     /// Kind of stage.
     pub kind: &'static StageKind,
     /// Params, complete with defaults and with every `${...}` resolved.
-    pub params: Value,
+    pub params: Arc<Value>,
     /// Port -> what enters it, in order.
     pub inputs: BTreeMap<String, Vec<InputRef>>,
     /// Seed; 0 where the kind draws nothing.
@@ -126,11 +127,10 @@ impl Task {
 
     /// Returns the params without those that decide nothing of what the task gives.
     fn deciding_params(&self) -> Value {
-        let mut params = self.params.clone();
-        if let Value::Object(params) = &mut params {
-            params.retain(|name, _| !self.kind.beside_key.contains(&name.as_str()));
-        }
-        params
+        let Value::Object(params) = &*self.params else { return Value::clone(&self.params) };
+        let decides = |name: &String| !self.kind.beside_key.contains(&name.as_str());
+        let deciding = params.iter().filter(|(name, _)| decides(name));
+        Value::Object(deciding.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     /// Returns every artifact that enters, with its port.

@@ -242,7 +242,7 @@ fn push(
         stage: stage.into(),
         cell: cell.iter().map(|(axis, value)| ((*axis).into(), (*value).into())).collect(),
         kind,
-        params,
+        params: params.into(),
         inputs: ports,
         seed: 1,
         resources: Resources::default(),
