@@ -11,6 +11,8 @@ mod graph;
 mod interpolate;
 mod key;
 mod link;
+#[cfg(test)]
+mod naive_proof;
 mod proof;
 mod select;
 mod settle;
