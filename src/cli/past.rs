@@ -51,12 +51,18 @@ impl Past {
         (distance <= FAR).then(|| (record, changes(Some(old), key)))
     }
 
+    /// Says what differs from the nearest earlier run, where there was one and something does.
+    pub(crate) fn changed(&self, key: &TaskKey) -> Option<String> {
+        let (_, changes) = self.nearest(key).filter(|(_, changes)| !changes.is_empty())?;
+        Some(changes.iter().map(words::change).collect::<Vec<_>>().join(", "))
+    }
+
     /// Says in one phrase why a task runs.
     pub(crate) fn why(&self, key: &TaskKey) -> String {
         match self.nearest(key) {
             None => "never run".to_owned(),
             Some((_, changes)) if changes.is_empty() => "its files are gone".to_owned(),
-            Some((_, changes)) => changes.iter().map(words::change).collect::<Vec<_>>().join(", "),
+            Some(_) => self.changed(key).unwrap_or_default(),
         }
     }
 

@@ -69,12 +69,17 @@ fn lines(plan: &Plan, store: &Store) -> Result<Vec<Line>, Failure> {
     let past =
         if status.keys().all(|id| is_hit(*id)) { Past::default() } else { Past::read(store)? };
     let mut lines = Vec::with_capacity(plan.tasks.len());
+    let mut roots = Roots::default();
     for task in &plan.tasks {
+        roots.add(task, &status[&task.id], &past);
         let (state, why, seconds) = match &status[&task.id] {
             Status::Hit { record, .. } => ("hit", String::new(), Some(record.seconds)),
             Status::Miss { key: None } => ("run", "a source is missing".to_owned(), None),
             Status::Miss { key: Some(key) } => ("run", past.why(key), past.seconds(task)),
-            Status::Unknown => ("run", waits_for(plan, task, is_hit), past.seconds(task)),
+            Status::Unknown => {
+                let waits = || waits_for(plan, task, is_hit);
+                ("run", roots.why(task).unwrap_or_else(waits), past.seconds(task))
+            }
         };
         lines.push(Line {
             task: task.to_string(),
@@ -93,6 +98,38 @@ fn lines(plan: &Plan, store: &Store) -> Result<Vec<Line>, Failure> {
         });
     }
     Ok(lines)
+}
+
+/// Which changes reach each task: those of the tasks above it that can run at once.
+#[derive(Default)]
+struct Roots {
+    reached: BTreeMap<TaskId, BTreeSet<String>>,
+}
+
+impl Roots {
+    /// Adds a task, whose inputs must have been added.
+    fn add(&mut self, task: &Task, status: &Status, past: &Past) {
+        let changes = match status {
+            Status::Hit { .. } => return,
+            Status::Miss { key } => {
+                let changed = key.as_ref().and_then(|key| past.changed(key));
+                changed.map(|why| format!("{}: {why}", task.stage)).into_iter().collect()
+            }
+            Status::Unknown => {
+                let above =
+                    task.all_inputs().filter_map(|(_, input)| self.reached.get(&input.task));
+                above.flatten().cloned().collect()
+            }
+        };
+        self.reached.insert(task.id, changes);
+    }
+
+    /// Says why a task runs whose inputs do not exist yet, where a change is why.
+    fn why(&self, task: &Task) -> Option<String> {
+        let changes = self.reached.get(&task.id).filter(|changes| !changes.is_empty())?;
+        let told: Vec<&str> = changes.iter().map(String::as_str).collect();
+        Some(format!("because {}", told.join("; ")))
+    }
 }
 
 /// Names the inputs that are not there yet.

@@ -84,6 +84,20 @@ fn explain_names_the_missing_inputs_and_what_changed_above() {
 }
 
 #[test]
+fn a_plan_names_the_change_that_reaches_a_task() {
+    let sandbox = study();
+    let change = "stages.flipped.params.passes=[{vertical_flip: 0.5}]";
+    let told = sandbox.run(&["plan", "study.yaml", "--set", change]).ends_with(0).stdout;
+    let both = told.lines().find(|line| line.contains("both")).expect("it is planned");
+    assert!(both.ends_with("because flipped: passes.0.vertical_flip 1.0 -> 0.5"), "{told}");
+    let fresh = Sandbox::new();
+    fresh.write("study.yaml", STUDY);
+    let told = fresh.run(&["plan", "study.yaml"]).ends_with(0).stdout;
+    let both = told.lines().find(|line| line.contains("both")).expect("it is planned");
+    assert!(both.ends_with("after flipped, parts"), "{told}");
+}
+
+#[test]
 fn a_damaged_cache_is_repaired_and_computed_again() {
     let sandbox = study();
     let objects = files::walk(&sandbox.path("cache/objects")).expect("a cache");
