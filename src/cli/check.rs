@@ -53,7 +53,7 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
     lines.push(if proofs.is_empty() {
         "no stage fits, selects or labels, so no test image can reach one".to_owned()
     } else if leaking {
-        "test images reach what fits, selects or labels, as `allow_leakage` allows:".to_owned()
+        "images reach what may not take them, as `allow_leakage` allows:".to_owned()
     } else {
         "no test image reaches what fits, selects or labels:".to_owned()
     });
