@@ -6,6 +6,7 @@ pub mod color;
 pub mod decode;
 pub mod fundus;
 pub mod grid;
+pub mod hash;
 pub mod npy;
 pub mod npz;
 pub mod resize;

@@ -22,8 +22,17 @@ const FIELDS: &[&str] = &[
     "ablate", "name", "about", "seed", "extends", "vars", "axes", "exclude", "only", "table",
     "stages",
 ];
-const STAGE_FIELDS: &[&str] =
-    &["kind", "inputs", "params", "resources", "retries", "spans", "allow_leakage", "about"];
+const STAGE_FIELDS: &[&str] = &[
+    "kind",
+    "inputs",
+    "params",
+    "resources",
+    "retries",
+    "spans",
+    "crosses",
+    "allow_leakage",
+    "about",
+];
 
 /// A manifest, merged and typed.
 #[derive(Debug, Clone)]
@@ -98,6 +107,8 @@ pub struct StageSpec {
     pub retries: u32,
     /// Axes that it spans beside those of its inputs and params.
     pub spans: Vec<Located<String>>,
+    /// Axes of which its inputs may hold different values.
+    pub crosses: Vec<Located<String>>,
     /// Why test images may reach it, where they may.
     pub allow_leakage: Option<Located<String>>,
     /// One sentence on it; empty where nothing is said.
@@ -249,6 +260,7 @@ fn read_stage(entry: &Entry, problems: &mut Problems) -> Option<StageSpec> {
     let _ = fields.map("resources");
     let retries = fields.number("retries", RETRIES).unwrap_or(0);
     let spans = fields.texts("spans");
+    let crosses = fields.texts("crosses");
     let allow_leakage = fields.text("allow_leakage");
     let about = fields.text("about").map(|about| about.value).unwrap_or_default();
     let inputs = inputs
@@ -270,6 +282,7 @@ fn read_stage(entry: &Entry, problems: &mut Problems) -> Option<StageSpec> {
         resources,
         retries: u32::try_from(retries).unwrap_or(0),
         spans,
+        crosses,
         allow_leakage,
         about,
     })

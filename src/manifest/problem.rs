@@ -9,21 +9,21 @@ pub struct Problem {
     pub span: Option<Span>,
     /// What was found and what is expected, as a lower-case fragment.
     pub message: String,
-    /// A few words beneath the place.
-    pub label: Option<String>,
     /// What to do about it.
     pub help: Option<String>,
+    /// Places that have a part in it, each with a few words; may name `span` too.
+    pub marks: Vec<(Span, String)>,
 }
 
 impl Problem {
     /// Returns a problem at a place.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
-        Self { span: Some(span), message: message.into(), label: None, help: None }
+        Self { span: Some(span), ..Self::nowhere(message) }
     }
 
     /// Returns a problem that no text is to blame for.
     pub fn nowhere(message: impl Into<String>) -> Self {
-        Self { span: None, message: message.into(), label: None, help: None }
+        Self { span: None, message: message.into(), help: None, marks: Vec::new() }
     }
 
     /// Adds what to do about it.
@@ -40,10 +40,10 @@ impl Problem {
         self
     }
 
-    /// Adds a few words beneath the place.
+    /// Adds a few words to a place that has a part in it.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+    pub fn mark(mut self, span: Span, words: impl Into<String>) -> Self {
+        self.marks.push((span, words.into()));
         self
     }
 }

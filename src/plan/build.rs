@@ -17,6 +17,7 @@ use crate::plan::TaskId;
 use crate::plan::axes::Axes;
 use crate::plan::axes::Cell;
 use crate::plan::cells::Tasks;
+use crate::plan::crossing;
 use crate::plan::data::Finder;
 use crate::plan::graph::StageGraph;
 use crate::plan::interpolate::Scope;
@@ -49,7 +50,7 @@ pub fn build(
         }
     }
     let spans = spans(&linked, &order, &named, &axes, &mut problems);
-    let mut tasks = Tasks::new(document, &axes, &spans);
+    let mut tasks = Tasks::new(document, &axes, &linked, &spans);
     let linked_well = problems.is_empty();
     let mut settler = Settler::new(scope, Finder::new(data), unclear);
     for &at in &order {
@@ -146,6 +147,7 @@ fn spans(
             }
             found.extend(producer.iter().filter(|axis| !link.slice.contains_key(axis)));
         }
+        crossing::check(stage, &spans, axes, problems);
         spans[at] = found;
     }
     spans

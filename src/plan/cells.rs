@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::artifact::Partition;
 use crate::digest::Digest;
 use crate::manifest::Document;
 use crate::manifest::Problem;
@@ -15,14 +14,13 @@ use crate::plan::TaskId;
 use crate::plan::axes::Axes;
 use crate::plan::axes::Cell;
 use crate::plan::build::Index;
+use crate::plan::leak;
 use crate::plan::link::Link;
 use crate::plan::link::Linked;
 use crate::plan::link::LinkedFeed;
 use crate::plan::link::LinkedInput;
 use crate::plan::proof;
-use crate::plan::proof::Fault;
 use crate::plan::proof::Proof;
-use crate::plan::proof::Violation;
 use crate::plan::settle::Settled;
 use crate::seed::Seed;
 use crate::stage::Counts;
@@ -35,6 +33,7 @@ const SEED_AXIS: &str = "seed";
 pub(super) struct Tasks<'a> {
     seed: Seed,
     axes: &'a Axes,
+    linked: &'a [Option<Linked<'a>>],
     spans: &'a [BTreeSet<usize>],
     made: Vec<Task>,
     proof: Proof,
@@ -44,10 +43,16 @@ pub(super) struct Tasks<'a> {
 
 impl<'a> Tasks<'a> {
     /// Starts without tasks; `spans` holds the axes that each stage spans.
-    pub(super) fn new(document: &Document, axes: &'a Axes, spans: &'a [BTreeSet<usize>]) -> Self {
+    pub(super) fn new(
+        document: &Document,
+        axes: &'a Axes,
+        linked: &'a [Option<Linked<'a>>],
+        spans: &'a [BTreeSet<usize>],
+    ) -> Self {
         Self {
             seed: Seed(document.seed),
             axes,
+            linked,
             spans,
             made: Vec::new(),
             proof: Proof::default(),
@@ -91,7 +96,7 @@ impl<'a> Tasks<'a> {
         task.recipe = self.recipe(&task);
         task.counts = self.counts(stage, &task, problems);
         task.partitions = proof::partitions(&task, &self.made);
-        task.leaks = self.leaks(stage, &task, &cell, problems);
+        task.leaks = self.leaks(stage, &task, problems);
         self.made.push(task);
         self.index[at].insert(cell, id);
     }
@@ -243,13 +248,7 @@ impl<'a> Tasks<'a> {
         counts
     }
 
-    fn leaks(
-        &mut self,
-        stage: &Linked<'_>,
-        task: &Task,
-        cell: &Cell,
-        problems: &mut Problems,
-    ) -> Vec<String> {
+    fn leaks(&mut self, stage: &Linked<'_>, task: &Task, problems: &mut Problems) -> Vec<String> {
         let mut leaks = Vec::new();
         for (_, input) in task.all_inputs() {
             for reason in &self.made[input.task.0].leaks {
@@ -263,47 +262,15 @@ impl<'a> Tasks<'a> {
             match &stage.spec.allow_leakage {
                 Some(reason) if leaks.contains(&reason.value) => {}
                 Some(reason) => leaks.push(reason.value.clone()),
-                None => problems.push(self.leak(stage, cell, &violation)),
+                None => problems.push(leak::problem(
+                    self.axes,
+                    self.linked,
+                    &self.made,
+                    task,
+                    &violation,
+                )),
             }
         }
         leaks
-    }
-
-    fn leak(&self, stage: &Linked<'_>, cell: &Cell, violation: &Violation) -> Problem {
-        let name = &stage.spec.name.value;
-        let input = stage.inputs.iter().find(|input| input.port.name == violation.port);
-        let links = input.map(|input| self.links(stage, input, cell, &mut Problems::default()));
-        let link = links.and_then(|links| links.get(violation.index));
-        let span = link.map_or(stage.spec.name.span, |link| link.span);
-        let permit =
-            format!("a study of leakage writes `allow_leakage: \"REASON\"` on stage `{name}`");
-        let Violation { port, path, .. } = violation;
-        match &violation.fault {
-            Fault::Undivided(does) => {
-                let message = format!(
-                    "images that were never divided reach stage `{name}`, which {does} what enters `{port}`: {path}"
-                );
-                Problem::at(span, message).help("put a `split` between, and take its `train`")
-            }
-            Fault::Barred(partition, does) => {
-                let message = format!(
-                    "{partition} images reach stage `{name}`, which {does} what enters `{port}`: {path}"
-                );
-                let instead = match partition {
-                    Partition::Validation => "take training images",
-                    _ => "take training or, where a port selects, validation images",
-                };
-                Problem::at(span, message).help(format!("{instead}; {permit}"))
-            }
-            Fault::Known { port: model, path: trained } => {
-                let message = format!(
-                    "images that enter `{port}` of stage `{name}` may have trained what enters `{model}`: {path}, and {trained}"
-                );
-                let help = format!(
-                    "take both from the same `split`, its `train` and another part; {permit}"
-                );
-                Problem::at(span, message).help(help)
-            }
-        }
     }
 }

@@ -6,10 +6,12 @@ mod axes;
 mod build;
 mod cells;
 mod change;
+mod crossing;
 mod data;
 mod graph;
 mod interpolate;
 mod key;
+mod leak;
 mod link;
 #[cfg(test)]
 mod naive_proof;

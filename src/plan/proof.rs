@@ -23,8 +23,8 @@ pub(super) struct Violation {
     pub(super) port: &'static str,
     /// Place of the artifact among those that enter the port.
     pub(super) index: usize,
-    /// From the source to the stage: `retina -> parts.test -> classic -> gan`.
-    pub(super) path: String,
+    /// How they come there.
+    pub(super) way: Way,
     /// What is wrong with them.
     pub(super) fault: Fault,
 }
@@ -40,10 +40,13 @@ pub(super) enum Fault {
     Known {
         /// The port of the model.
         port: &'static str,
-        /// The way: `retina -> parts.train -> fit`.
-        path: String,
+        /// How they come there.
+        way: Way,
     },
 }
+
+/// The artifacts by which images come to a stage, from their source on.
+pub(super) type Way = Vec<InputRef>;
 
 type Strands = BTreeSet<Strand>;
 
@@ -78,8 +81,8 @@ impl Proof {
                 entering.extend(self.strands(input).iter().filter(counts).cloned());
                 let fault = barred.or_else(|| self.known(task, tasks, port, input));
                 if let Some((strand, fault)) = fault {
-                    let path = self.path(tasks, input, strand, &task.stage);
-                    found.push(Violation { port: port.name, index, path, fault });
+                    let way = self.way(tasks, input, strand);
+                    found.push(Violation { port: port.name, index, way, fault });
                 }
             }
         }
@@ -140,8 +143,8 @@ impl Proof {
                     let trained = |one: &&Strand| one.partition() == Some(Partition::Train);
                     let mut ways = self.strands(from).iter().filter(trained);
                     if let Some(way) = ways.find(|way| !way.is_apart_from(strand)) {
-                        let path = self.path(tasks, from, way, &task.stage);
-                        return Some((strand, Fault::Known { port: other.name, path }));
+                        let way = self.way(tasks, from, way);
+                        return Some((strand, Fault::Known { port: other.name, way }));
                     }
                 }
             }
@@ -149,29 +152,24 @@ impl Proof {
         None
     }
 
-    /// Returns the way of a strand from its source to a stage.
-    fn path(&self, tasks: &[Task], input: InputRef, strand: &Strand, stage: &str) -> String {
-        let mut names = vec![stage.to_owned()];
+    /// Returns the way of a strand from its source to an input.
+    fn way(&self, tasks: &[Task], input: InputRef, strand: &Strand) -> Way {
+        let mut way = Way::new();
         let mut strand = strand.clone();
         let mut at = Some(input);
         while let Some(input) = at {
-            let task = &tasks[input.task.0];
-            names.push(match task.kind.outputs {
-                [_] => task.stage.clone(),
-                _ => format!("{}.{}", task.stage, input.port),
-            });
+            way.push(input);
             let holds = |strand: &Strand| {
-                task.all_inputs()
-                    .map(|(_, one)| one)
-                    .find(|one| self.strands(*one).contains(strand))
+                let mut inputs = tasks[input.task.0].all_inputs().map(|(_, one)| one);
+                inputs.find(|one| self.strands(*one).contains(strand))
             };
             at = holds(&strand).or_else(|| {
                 strand = strand.before()?;
                 holds(&strand)
             });
         }
-        names.reverse();
-        names.join(" -> ")
+        way.reverse();
+        way
     }
 }
 

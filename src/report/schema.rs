@@ -126,6 +126,10 @@ fn stage(kinds: &[StageKind], resources: &Value, branches: &[Value]) -> Value {
                 "description": "Axes that it spans beside those of its inputs and params.",
                 "anyOf": [{"type": ["array", "null"], "items": {"type": "string"}}, {"type": "string"}],
             },
+            "crosses": {
+                "description": "Axes of which its inputs may hold different values.",
+                "anyOf": [{"type": ["array", "null"], "items": {"type": "string"}}, {"type": "string"}],
+            },
             "allow_leakage": {
                 "description": "Why test images may reach it; every number that depends on it is marked.",
                 "type": ["string", "null"],

@@ -1,9 +1,12 @@
 //! `split`: divides one image set into training, validation and test images.
 //!
-//! No image and no group lands in two parts; the same seed gives the same parts. Does not look at
-//! pixels.
+//! No image and no group lands in two parts; the same seed gives the same parts. Images that are
+//! nearly the same are looked for across the parts.
 
-use std::collections::BTreeMap;
+mod draw;
+mod duplicates;
+#[cfg(test)]
+mod tests;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +15,7 @@ use serde::Serialize;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Sample;
-use crate::seed::Seed;
+use crate::artifact::Table;
 use crate::stage::Context;
 use crate::stage::Counts;
 use crate::stage::Forecast;
@@ -22,6 +25,9 @@ use crate::stage::Runner;
 use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
+use crate::stages::split::draw::apportion;
+use crate::stages::split::draw::draw;
+use crate::stages::split::duplicates::Copies;
 
 /// Parts in the order of ports, of params and of what is filled first to last.
 const PARTS: [Partition; 3] = [Partition::Train, Partition::Validation, Partition::Test];
@@ -48,6 +54,24 @@ pub struct Params {
     /// Whether images of one group stay together in drawn parts; sizes may then be off by a group.
     #[serde(default = "yes")]
     pub by_group: bool,
+    /// What happens where an image of one part is a copy, or nearly one, of an image of another.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+}
+
+/// What happens where an image of one part is a copy, or nearly one, of an image of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Duplicates {
+    /// The stage fails and names them.
+    Error,
+    /// They are listed, and the run goes on.
+    #[default]
+    Warn,
+    /// Copies are one group, so that drawn parts keep them together; others are listed.
+    Group,
+    /// Nobody looks.
+    Ignore,
 }
 
 /// Parts that exist already.
@@ -112,12 +136,14 @@ ports! {
         validation: ImageSet = Lineage::Only(Partition::Validation),
         /// Images that only measure.
         test: ImageSet = Lineage::Only(Partition::Test),
+        /// Pairs of images in different parts that are copies: their ids, parts and difference.
+        duplicates: Table = Lineage::Inputs,
     }
 }
 
 impl Stage for Split {
     const KIND: &'static str = "split";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "Divides one image set into training, validation and test images.";
     const RUNNER: Runner = Runner::Inline;
     type Params = Params;
@@ -142,6 +168,12 @@ impl Stage for Split {
         }
         if params.counts.is_some_and(|counts| counts.train == 0) {
             problems.push(ParamProblem::at("counts", "`train` is 0; nothing could be fitted"));
+        }
+        if params.duplicates == Duplicates::Group && (params.r#use.is_some() || !params.by_group) {
+            let problem = "`group` keeps copies together only where parts are drawn by group";
+            problems.push(ParamProblem::at("duplicates", problem).help(
+                "write `duplicates: error` or `warn`, or draw `fractions` with `by_group: true`",
+            ));
         }
         problems
     }
@@ -168,7 +200,14 @@ impl Stage for Split {
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
-        let images = inputs.images;
+        let mut images = inputs.images;
+        let copies = match params.duplicates {
+            Duplicates::Ignore => Copies::default(),
+            _ => cx.on_threads(|| Copies::among(&images))?,
+        };
+        if params.duplicates == Duplicates::Group {
+            copies.join_groups(&mut images.samples);
+        }
         let chosen = match params.r#use {
             Some(Use::Given) => given(&images.samples),
             None => {
@@ -182,6 +221,16 @@ impl Stage for Split {
         if left_out > 0 {
             cx.observer.note(&format!("{left_out} of {} images are in no part", images.len()));
         }
+        let torn = copies.across(&chosen);
+        if let Some(told) = torn.told(&images.samples) {
+            if params.duplicates == Duplicates::Error {
+                return Err(StageError::data(told).help(
+                    "draw parts with `duplicates: group`, or take one of each pair out of the source; `duplicates: warn` goes on all the same",
+                ));
+            }
+            cx.observer.note(&told);
+        }
+        let duplicates = torn.table(&images.samples);
         let [train, validation, test] = chosen;
         let part = |indices: &[usize], partition| {
             let mut part = images.pick(indices);
@@ -192,6 +241,7 @@ impl Stage for Split {
             train: part(&train, Partition::Train),
             validation: part(&validation, Partition::Validation),
             test: part(&test, Partition::Test),
+            duplicates,
         })
     }
 }
@@ -242,90 +292,3 @@ fn given(samples: &[Sample]) -> [Vec<usize>; 3] {
         members.map(|(index, _)| index).collect()
     })
 }
-
-/// What stays together: indices of samples.
-type Unit = Vec<usize>;
-
-/// Draws the indices of each part, in rising order.
-fn draw(samples: &[Sample], sizes: [usize; 3], params: &Params, seed: Seed) -> [Vec<usize>; 3] {
-    let mut strata: BTreeMap<Option<usize>, Vec<Unit>> = BTreeMap::new();
-    for unit in units(samples, params.by_group) {
-        let class = unit.iter().filter_map(|index| samples[*index].label).max();
-        strata.entry(class.filter(|_| params.stratify)).or_default().push(unit);
-    }
-    let mut parts: [Vec<usize>; 3] = [vec![], vec![], vec![]];
-    let mut left: Vec<Vec<Unit>> = strata.into_values().collect();
-    for (stratum, units) in left.iter_mut().enumerate() {
-        seed.named("split").number(stratum as u64).stream().shuffle(units);
-    }
-    // The parts that measure are filled first, so that small classes reach them.
-    for part in (0..3).rev() {
-        let available: Vec<f64> =
-            left.iter().map(|units| units.iter().map(Vec::len).sum::<usize>() as f64).collect();
-        let quotas = apportion(sizes[part], &available);
-        for (units, mut quota) in left.iter_mut().zip(quotas) {
-            units.retain(|unit| {
-                let fits = unit.len() <= quota;
-                if fits {
-                    quota -= unit.len();
-                    parts[part].extend(unit);
-                }
-                !fits
-            });
-        }
-    }
-    let whole = sizes.iter().sum::<usize>() == samples.len();
-    place_rest(left.into_iter().flatten().collect(), sizes, whole, &mut parts);
-    for part in &mut parts {
-        part.sort_unstable();
-    }
-    parts
-}
-
-/// Puts groups that no quota could hold where they miss the wanted sizes least; where parts need
-/// not take everything, a group that would do more harm than good stays out.
-fn place_rest(rest: Vec<Unit>, sizes: [usize; 3], whole: bool, parts: &mut [Vec<usize>; 3]) {
-    for unit in rest {
-        let missing = |part: usize| sizes[part] as isize - parts[part].len() as isize;
-        let neediest = (0..3).filter(|part| sizes[*part] > 0).max_by_key(|part| missing(*part));
-        let Some(neediest) = neediest else { return };
-        if whole || 2 * missing(neediest) >= unit.len() as isize {
-            parts[neediest].extend(unit);
-        }
-    }
-}
-
-fn units(samples: &[Sample], by_group: bool) -> Vec<Unit> {
-    let mut groups: BTreeMap<&str, Unit> = BTreeMap::new();
-    let mut units = Vec::new();
-    for (index, sample) in samples.iter().enumerate() {
-        match &sample.group {
-            Some(group) if by_group => groups.entry(group).or_default().push(index),
-            _ => units.push(vec![index]),
-        }
-    }
-    units.extend(groups.into_values());
-    units
-}
-
-/// Divides a whole number in the given proportions (largest remainders, as in elections).
-fn apportion(total: usize, weights: &[f64]) -> Vec<usize> {
-    let sum: f64 = weights.iter().sum();
-    if sum <= 0.0 {
-        return vec![0; weights.len()];
-    }
-    let exact: Vec<f64> = weights.iter().map(|weight| total as f64 * weight / sum).collect();
-    // A share that is whole but for rounding, such as 0.7 of 10, is whole.
-    let mut sizes: Vec<usize> = exact.iter().map(|exact| (exact + 1e-9).floor() as usize).collect();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    let remainder = |index: &usize| exact[*index] - sizes[*index] as f64;
-    order.sort_by(|a, b| remainder(b).total_cmp(&remainder(a)).then(a.cmp(b)));
-    let missing = total.saturating_sub(sizes.iter().sum());
-    for index in order.into_iter().take(missing) {
-        sizes[index] += 1;
-    }
-    sizes
-}
-
-#[cfg(test)]
-mod tests;

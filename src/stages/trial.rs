@@ -83,8 +83,11 @@ impl Trial<'_> {
             observer,
         };
         let produced = (self.kind.run)(&cx, &params, &trees, &scratch.path().join("out"))?;
+        let is_set =
+            |port: &str| self.kind.output(port).is_some_and(|port| port.artifact == ImageSet::TYPE);
         let read = |folder: &Path| ImageSet::read(&Tree::of_folder(folder)?);
-        produced.into_iter().map(|(port, made)| Ok((port, read(&made.folder)?))).collect()
+        let sets = produced.into_iter().filter(|(port, _)| is_set(port));
+        sets.map(|(port, made)| Ok((port, read(&made.folder)?))).collect()
     }
 }
 

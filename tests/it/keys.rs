@@ -51,15 +51,15 @@ fn the_key_of_each_kind_is_pinned() {
     // A change here makes every cache compute again: raise the kind's VERSION, and say it in the
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
-    classic-augment v2 classic 42d9da0b361a
-    evaluate v1 score[arm=none,network=resnet18,seed=1] fbf15df5095a
-    filter v1 kept cba8f9868bda
-    generate v1 fakes a9d2bf94d4c1
-    label v1 graded 07ee425faf8f
+    classic-augment v2 classic 860a9065f0e9
+    evaluate v1 score[arm=none,network=resnet18,seed=1] 85261cb1a7bf
+    filter v1 kept c3f540b1ce94
+    generate v1 fakes b45fb93e0e99
+    label v1 graded 7c01514589f7
     load v1 retina 47b2d90104c2
-    split v1 parts 8101a3503e8d
-    train-classifier v1 grader 1cbddfeb82f0
-    wgan-train v2 gan 209dc4611c9e
+    split v2 parts 67f36ff27dbf
+    train-classifier v1 grader 541ccd48a86c
+    wgan-train v2 gan efe84b383ea7
     ");
 }
 

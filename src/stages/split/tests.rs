@@ -16,6 +16,7 @@ use crate::artifact::Sample;
 use crate::seed::Seed;
 use crate::stage::Counts;
 use crate::stage::Forecast;
+use crate::stage::StageError;
 use crate::stage::StageKind;
 use crate::stages::split::Params;
 use crate::stages::split::Split;
@@ -203,4 +204,59 @@ fn params_that_contradict_each_other_are_said() {
     `train` is 0; nothing could be fitted
     found `taken`, expected one of `given`
     ");
+}
+
+/// A set of noise in which every image of the second half is one of the first.
+fn doubled(count: usize) -> ImageSet {
+    let mut set = ImageSet::empty(8, 8, vec!["a".to_owned()]);
+    for mut sample in samples(&vec![0; 2 * count], |_| None) {
+        let index: usize = sample.id.trim_start_matches("whole/").parse().unwrap();
+        let half = if index < count { Partition::Train } else { Partition::Test };
+        sample.partition = half;
+        let mut stream = Seed((index % count) as u64).stream();
+        let pixels: Vec<u8> = (0..8 * 8 * 3).map(|_| stream.below(256) as u8).collect();
+        set.push(sample, &pixels);
+    }
+    set
+}
+
+fn torn(set: &ImageSet, value: Value) -> Result<usize, StageError> {
+    let inputs = vec![("images", vec![set])];
+    let parts = Trial { inputs, ..Trial::of(KIND, value) }.run()?;
+    let pixels = |part: &str| -> BTreeSet<Vec<u8>> {
+        (0..parts[part].len()).map(|index| parts[part].image(index).to_vec()).collect()
+    };
+    Ok(pixels("train").intersection(&pixels("test")).count())
+}
+
+#[test]
+fn copies_in_different_parts_are_refused_listed_or_kept_together() {
+    let set = doubled(12);
+    let halves = json!({"train": 0.5, "test": 0.5});
+    let drawn = |what: &str| torn(&set, json!({"fractions": halves, "duplicates": what}));
+    assert!(drawn("warn").unwrap() > 0 && drawn("ignore").unwrap() > 0);
+    assert_eq!(drawn("group").unwrap(), 0);
+    assert_eq!(torn(&set, json!({"use": "given"})).unwrap(), 12);
+    let refused = torn(&set, json!({"use": "given", "duplicates": "error"})).unwrap_err();
+    insta::assert_snapshot!(told(&refused), @"12 pairs of images in different parts are copies, 12 of the same pixels: `whole/0` (train) and `whole/12` (test), `whole/1` (train) and `whole/13` (test), `whole/2` (train) and `whole/14` (test), `whole/3` (train) and `whole/15` (test), `whole/4` (train) and `whole/16` (test), `whole/5` (train) and `whole/17` (test), `whole/6` (train) and `whole/18` (test), `whole/7` (train) and `whole/19` (test), `whole/8` (train) and `whole/20` (test), `whole/9` (train) and `whole/21` (test) and 2 more; draw parts with `duplicates: group`, or take one of each pair out of the source; `duplicates: warn` goes on all the same");
+    let problems = [
+        json!({"use": "given", "duplicates": "group"}),
+        json!({"fractions": halves, "duplicates": "group", "by_group": false}),
+    ];
+    for value in problems {
+        assert_eq!((KIND.resolve)(&value).unwrap_err()[0].path, ["duplicates"]);
+    }
+}
+
+#[test]
+fn every_torn_pair_has_a_row_of_its_own() {
+    let set = doubled(3);
+    let copies = super::duplicates::Copies::among(&set);
+    let table = copies.across(&[vec![0, 1, 2], vec![4], vec![3, 5]]).table(&set.samples);
+    insta::assert_snapshot!(table.rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>().join("\n"), @"
+    whole/0 train whole/3 test 0.000 no
+    whole/1 train whole/4 validation 0.000 no
+    whole/2 train whole/5 test 0.000 no
+    ");
+    assert!(copies.across(&[vec![0, 3], vec![], vec![1, 4]]).table(&set.samples).rows.is_empty());
 }
