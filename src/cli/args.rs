@@ -131,6 +131,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Show what differs between two studies, and what it did to the scores
+    Compare {
+        /// The first manifest
+        first: PathBuf,
+        #[command(flatten)]
+        second: StudyArgs,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Show the facts of a stage's artifacts
     Show {
         #[command(flatten)]

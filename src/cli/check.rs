@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
+use crate::plan::Contrast;
 use crate::plan::Plan;
 use crate::stage::Role;
 
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
             .collect();
         screen.print_json(&json!({
             "study": plan.name, "stages": stages.len(), "tasks": plan.tasks.len(), "proof": seen,
-            "missing_sources": missing,
+            "missing_sources": missing, "contrasts": plan.contrasts(),
         }));
         return Ok(());
     }
@@ -65,9 +66,40 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
             if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
         lines.push(format!("  {stage:width$}  sees {}{reason}", seen.join(", ")));
     }
+    lines.extend(one_thing_at_a_time(&plan.contrasts()));
     lines.extend(missing.iter().map(|name| format!("source `{name}` is not at hand")));
     screen.print(&lines.join("\n"));
     Ok(())
+}
+
+/// Says of each axis whether its values differ from the first in one thing, and in what where not.
+fn one_thing_at_a_time(contrasts: &[Contrast]) -> Vec<String> {
+    let mut axes: BTreeMap<&str, Vec<&Contrast>> = BTreeMap::new();
+    for contrast in contrasts.iter().filter(|contrast| contrast.pairs > 0) {
+        axes.entry(&contrast.axis).or_default().push(contrast);
+    }
+    let (pure, mixed): (Vec<_>, Vec<_>) =
+        axes.into_iter().partition(|(_, all)| all.iter().all(|one| one.things == 1));
+    let mut lines = Vec::new();
+    if !pure.is_empty() {
+        let names: Vec<&str> = pure.into_iter().map(|(axis, _)| axis).collect();
+        lines.push(format!("one thing at a time: along {}", names.join(", ")));
+    }
+    for one in mixed.into_iter().flat_map(|(_, all)| all).filter(|one| one.things != 1) {
+        let Contrast { axis, value, reference, things, .. } = one;
+        let head = format!("{axis}: `{value}` differs from `{reference}` in");
+        if *things == 0 {
+            lines.push(format!("note: {head} nothing that decides a result"));
+            continue;
+        }
+        lines.push(format!(
+            "note: {head} {}, so no score can tell which mattered:",
+            words::many(*things, "thing")
+        ));
+        let changes = one.changes.iter();
+        lines.extend(changes.map(|(stage, one)| format!("  {stage}: {}", words::own_change(one))));
+    }
+    lines
 }
 
 /// Returns, for each stage with an input that fits or selects, the partitions that reach it.

@@ -1,4 +1,4 @@
-//! `ablate explain`: a task's key, what differs from the last time, and what waits for it.
+//! `ablate explain`: a task's key, why it runs down to the root, and what its result reaches.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,17 +10,33 @@ use serde_json::json;
 use crate::cli::args::Form;
 use crate::cli::args::Target;
 use crate::cli::failure::Failure;
-use crate::cli::past::Past;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
 use crate::engine;
+use crate::engine::Cause;
+use crate::engine::Causes;
+use crate::engine::Past;
+use crate::engine::Reason;
 use crate::engine::Status;
 use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskId;
 use crate::plan::TaskKey;
 use crate::store::Store;
+
+/// What is to be said of one task.
+struct Explained<'a> {
+    plan: &'a Plan,
+    task: &'a Task,
+    status: &'a Status,
+    key: Option<TaskKey>,
+    /// The run that differs least, where it will run and one is near.
+    nearest: Option<String>,
+    cause: Cause,
+    /// Stage -> its tasks that the result reaches, and those of them that have results now.
+    reach: BTreeMap<&'a str, (usize, usize)>,
+}
 
 /// Explains each task of the target.
 pub(crate) fn run(
@@ -34,156 +50,144 @@ pub(crate) fn run(
     let wanted = study::select(&plan, std::slice::from_ref(&target.stage))?;
     let past = Past::read(&store)?;
     let status = engine::status(&plan, &store);
-    let mut all = Vec::new();
-    let mut parts = Vec::new();
-    for id in wanted {
-        let task = plan.task(id);
-        let dependents = dependents(&plan, id);
-        let waiting = Waiting::of(&plan, task, &status, &past);
-        if form.is_json() {
-            all.push(told(task, &status[&id], &past, &waiting, &dependents));
-        } else {
-            parts.push(described(task, &status[&id], &past, &waiting, &dependents));
-        }
-    }
+    let causes = Causes { plan: &plan, status: &status, past: &past };
+    let explained = wanted.into_iter().map(|id| Explained::of(id, &causes));
     if form.is_json() {
-        screen.print_json(&all);
+        screen.print_json(&explained.map(|one| one.told()).collect::<Vec<_>>());
     } else {
-        screen.print(&parts.join("\n"));
+        screen.print(&explained.map(|one| one.text()).collect::<Vec<_>>().join("\n"));
     }
     Ok(())
 }
 
-/// What a task of unknown key waits for; empty for any other.
-#[derive(Default)]
-struct Waiting {
-    /// Its inputs that have not run.
-    inputs: BTreeSet<String>,
-    /// The tasks that can run at once and let the others follow, each with why it runs.
-    causes: Vec<(String, String)>,
-}
-
-impl Waiting {
-    fn of(plan: &Plan, task: &Task, status: &BTreeMap<TaskId, Status>, past: &Past) -> Self {
-        let mut waiting = Self::default();
-        if !matches!(status[&task.id], Status::Unknown) {
-            return waiting;
-        }
-        let missing = |id: &TaskId| status[id].record().is_none();
-        let missing_inputs = |task: &Task| -> Vec<TaskId> {
-            task.all_inputs().map(|(_, input)| input.task).filter(missing).collect()
+impl<'a> Explained<'a> {
+    fn of(id: TaskId, causes: &Causes<'a>) -> Self {
+        let status = &causes.status[&id];
+        let key = match status {
+            Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
+            Status::Miss { key } => key.clone(),
+            Status::Unknown => None,
         };
-        let inputs = missing_inputs(task);
-        waiting.inputs = inputs.iter().map(|id| plan.task(*id).to_string()).collect();
-        let mut needed: BTreeSet<TaskId> = inputs.into_iter().collect();
-        for above in plan.tasks.iter().rev().filter(|above| above.id < task.id) {
-            if needed.contains(&above.id) {
-                needed.extend(missing_inputs(above));
-            }
+        let missed = key.as_ref().filter(|_| status.record().is_none());
+        let nearest = missed.and_then(|key| causes.past.nearest(key));
+        Self {
+            plan: causes.plan,
+            task: causes.plan.task(id),
+            status,
+            nearest: nearest.map(|(record, _)| record.key_digest().short()),
+            key,
+            cause: causes.tree(id),
+            reach: reach(causes, id),
         }
-        for id in needed {
-            if let Status::Miss { key } = &status[&id] {
-                let why =
-                    key.as_ref().map_or("a source is missing".to_owned(), |key| past.why(key));
-                waiting.causes.push((plan.task(id).to_string(), why));
-            }
-        }
-        waiting
     }
 
-    fn described(&self) -> Vec<String> {
-        let mut lines = vec!["  its key is known once these have run:".to_owned()];
-        lines.extend(self.inputs.iter().map(|input| format!("    {input}")));
-        lines.push("  what runs first, and why:".to_owned());
-        lines.extend(self.causes.iter().map(|(task, why)| format!("    {task}: {why}")));
-        lines
+    fn told(&self) -> Value {
+        let state = match self.status {
+            Status::Hit { .. } => "hit",
+            Status::Miss { .. } => "run",
+            Status::Unknown => "unknown",
+        };
+        let reach = self.reach.iter();
+        let reach: BTreeMap<&str, Value> = reach
+            .map(|(stage, (tasks, cached))| (*stage, json!({"tasks": tasks, "cached": cached})))
+            .collect();
+        json!({
+            "task": self.task.to_string(), "state": state, "recipe": self.task.recipe,
+            "digest": self.key.as_ref().map(TaskKey::digest), "key": self.key,
+            "nearest": self.nearest, "cause": self.told_cause(&self.cause), "reaches": reach,
+        })
+    }
+
+    fn told_cause(&self, cause: &Cause) -> Value {
+        let name = |id: &TaskId| self.plan.task(*id).to_string();
+        let reasons = cause.reasons.iter().map(|reason| {
+            let said = words::reasons(self.plan, std::slice::from_ref(reason));
+            match reason {
+                Reason::Differs { change } => json!({"says": said, "change": change}),
+                Reason::After { tasks } => {
+                    json!({"says": said, "after": tasks.iter().map(name).collect::<Vec<_>>()})
+                }
+                _ => json!({"says": said}),
+            }
+        });
+        json!({
+            "task": name(&cause.task), "reasons": reasons.collect::<Vec<_>>(),
+            "above": cause.above.iter().map(|above| self.told_cause(above)).collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![format!("{}: {}", self.task, self.task.kind.name)];
+        match self.status {
+            Status::Hit { record, .. } => lines.push(format!(
+                "  cached: made in {} with key {}",
+                words::seconds(record.seconds),
+                record.key_digest().short()
+            )),
+            Status::Miss { .. } | Status::Unknown => {
+                lines.push(format!(
+                    "  will run: {}",
+                    words::reasons(self.plan, &self.cause.reasons)
+                ));
+                for above in &self.cause.above {
+                    self.draw(above, 2, &mut lines);
+                }
+                let nearest = self.nearest.iter();
+                lines.extend(nearest.map(|key| format!("  the nearest earlier run has key {key}")));
+            }
+        }
+        if let Some(key) = &self.key {
+            lines.push(format!("  key {}:", key.digest().short()));
+            let value = serde_json::to_value(key).expect("keys have string keys");
+            for (name, value) in value.as_object().into_iter().flatten() {
+                lines.push(format!("    {name}: {value}"));
+            }
+        }
+        lines.extend(self.reached());
+        lines.join("\n")
+    }
+
+    /// Draws a cause below what it is the cause of.
+    fn draw(&self, cause: &Cause, depth: usize, lines: &mut Vec<String>) {
+        let task = self.plan.task(cause.task);
+        let why = match cause.reasons.as_slice() {
+            [] => "has another result".to_owned(),
+            reasons => words::reasons(self.plan, reasons),
+        };
+        lines.push(format!("{}{task}: {why}", "  ".repeat(depth)));
+        for above in &cause.above {
+            self.draw(above, depth + 1, lines);
+        }
+    }
+
+    fn reached(&self) -> Option<String> {
+        let stages = self.reach.iter();
+        let stages: Vec<String> = stages
+            .map(|(stage, (tasks, cached))| match cached {
+                0 => format!("{stage} ({})", words::many(*tasks, "task")),
+                _ => format!("{stage} ({}, {cached} of them cached)", words::many(*tasks, "task")),
+            })
+            .collect();
+        let head = match (self.status, self.cause.reasons.as_slice()) {
+            (Status::Hit { .. }, _) => "another result would invalidate",
+            (_, [Reason::NeverRun]) => "its result will reach",
+            _ => "unless its result comes out as it was, it invalidates",
+        };
+        (!stages.is_empty()).then(|| format!("  {head}: {}", stages.join(", ")))
     }
 }
 
-/// Returns the stages that a task's result reaches.
-fn dependents(plan: &Plan, id: TaskId) -> BTreeSet<String> {
+/// Returns what a task's result reaches.
+fn reach<'a>(causes: &Causes<'a>, id: TaskId) -> BTreeMap<&'a str, (usize, usize)> {
     let mut reached = BTreeSet::from([id]);
-    let mut stages = BTreeSet::new();
-    for task in &plan.tasks {
+    let mut stages: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for task in &causes.plan.tasks {
         if task.all_inputs().any(|(_, input)| reached.contains(&input.task)) {
             reached.insert(task.id);
-            stages.insert(task.stage.clone());
+            let (tasks, cached) = stages.entry(&task.stage).or_default();
+            *tasks += 1;
+            *cached += usize::from(causes.status[&task.id].record().is_some());
         }
     }
     stages
-}
-
-/// Returns a task's key where it is known: from the record, or from what enters it.
-fn key(status: &Status) -> Option<TaskKey> {
-    match status {
-        Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
-        Status::Miss { key } => key.clone(),
-        Status::Unknown => None,
-    }
-}
-
-fn state(status: &Status) -> &'static str {
-    match status {
-        Status::Hit { .. } => "hit",
-        Status::Miss { .. } => "run",
-        Status::Unknown => "unknown",
-    }
-}
-
-fn told(
-    task: &Task,
-    status: &Status,
-    past: &Past,
-    waiting: &Waiting,
-    dependents: &BTreeSet<String>,
-) -> Value {
-    let key = key(status);
-    let changes = key.as_ref().and_then(|key| past.nearest(key)).map(|(_, changes)| changes);
-    json!({
-        "task": task.to_string(), "state": state(status), "recipe": task.recipe,
-        "digest": key.as_ref().map(TaskKey::digest), "key": key, "changes": changes,
-        "waits_for": waiting.inputs, "reaches": dependents,
-    })
-}
-
-fn described(
-    task: &Task,
-    status: &Status,
-    past: &Past,
-    waiting: &Waiting,
-    dependents: &BTreeSet<String>,
-) -> String {
-    let mut lines = vec![format!("{task}: {}", task.kind.name)];
-    match status {
-        Status::Hit { record, .. } => lines.push(format!(
-            "  cached: made in {} with key {}",
-            words::seconds(record.seconds),
-            record.key_digest().short()
-        )),
-        Status::Miss { key: None } => lines.push("  will run, once its source is found".to_owned()),
-        Status::Miss { key: Some(key) } => match past.nearest(key) {
-            None => lines.push("  will run: nothing like it has run".to_owned()),
-            Some((_, changes)) if changes.is_empty() => {
-                lines.push("  will run: it has run, but its files are gone".to_owned());
-            }
-            Some((record, changes)) => {
-                let old = record.key_digest().short();
-                lines.push(format!("  will run; what differs from the last run ({old}):"));
-                lines.extend(changes.iter().map(|change| format!("    {}", words::change(change))));
-            }
-        },
-        Status::Unknown => lines.extend(waiting.described()),
-    }
-    if let Some(key) = key(status) {
-        lines.push(format!("  key {}:", key.digest().short()));
-        let value = serde_json::to_value(&key).expect("keys have string keys");
-        for (name, value) in value.as_object().into_iter().flatten() {
-            lines.push(format!("    {name}: {value}"));
-        }
-    }
-    if !dependents.is_empty() {
-        let stages: Vec<&str> = dependents.iter().map(String::as_str).collect();
-        lines.push(format!("  its result reaches {}", stages.join(", ")));
-    }
-    lines.join("\n")
 }

@@ -5,13 +5,13 @@ mod args;
 mod cache;
 mod check;
 mod clock;
+mod compare;
 mod explain;
 mod failure;
 mod get;
 mod graph;
 mod kinds;
 mod log;
-mod past;
 mod plan;
 mod report;
 mod results;
@@ -57,6 +57,9 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Plan { study, form } => plan::run(study, cache, *form, screen),
         Command::Run(args) => run::run(args, cache, screen),
         Command::Explain { target, form } => explain::run(target, cache, *form, screen),
+        Command::Compare { first, second, form } => {
+            compare::run(first, second, cache, *form, screen)
+        }
         Command::Show { target, form } => show::run(target, cache, *form, screen),
         Command::Get { target, output, form } => get::run(target, output, cache, *form, screen),
         Command::Graph { study, format } => graph::run(study, *format, screen),

@@ -11,11 +11,15 @@ use crate::artifact::ImageSet;
 use crate::cli::args::Form;
 use crate::cli::args::StudyArgs;
 use crate::cli::failure::Failure;
-use crate::cli::past::Past;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
 use crate::engine;
+use crate::engine::Causes;
+use crate::engine::Expected;
+use crate::engine::Past;
+use crate::engine::Reason;
+use crate::engine::Share;
 use crate::engine::Status;
 use crate::plan::Plan;
 use crate::plan::Task;
@@ -37,6 +41,19 @@ struct Line {
     images: Option<usize>,
     images_in: Option<usize>,
     seconds: Option<f64>,
+    on_gpu: Option<bool>,
+    bytes: Option<u64>,
+}
+
+/// The plan, as JSON shows it.
+#[derive(Serialize)]
+struct Told {
+    cached: usize,
+    to_run: usize,
+    /// What each value of the first axis still takes.
+    axis: Option<String>,
+    shares: Vec<Share>,
+    tasks: Vec<Line>,
 }
 
 /// Plans a manifest and shows what a run would do.
@@ -46,47 +63,52 @@ pub(crate) fn run(
     form: Form,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let plan = study::plan(args, screen)?;
+    let opened = study::open(args, screen)?;
     let store = Store::open(cache)?;
-    show(&plan, &store, form, screen)
+    show(&opened.plan, opened.arms(), &store, form, screen)
 }
 
-/// Shows what a run of a plan would do.
-pub(crate) fn show(plan: &Plan, store: &Store, form: Form, screen: &Screen) -> Result<(), Failure> {
-    let lines = lines(plan, store)?;
+/// Shows what a run of a plan would do, and what each value of an axis will take.
+pub(crate) fn show(
+    plan: &Plan,
+    axis: Option<String>,
+    store: &Store,
+    form: Form,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let status = engine::status(plan, store);
+    let is_hit = |id: &TaskId| status[id].record().is_some();
+    let cached = status.keys().filter(|id| is_hit(id)).count();
+    let to_run = status.len() - cached;
+    // Earlier records give reasons and expected times: not needed where everything is cached.
+    let past = if to_run == 0 { Past::default() } else { Past::read(store)? };
+    let tasks = lines(plan, &status, &past);
+    let shares = engine::outlook(plan, &status, &past, axis.as_deref());
+    let told = Told { cached, to_run, axis, shares, tasks };
     if form.is_json() {
-        screen.print_json(&lines);
+        screen.print_json(&told);
     } else {
-        screen.print(&told(&lines));
+        screen.print(&told.text());
     }
     Ok(())
 }
 
-fn lines(plan: &Plan, store: &Store) -> Result<Vec<Line>, Failure> {
-    let status = engine::status(plan, store);
-    let is_hit = |id: TaskId| status.get(&id).is_some_and(|status| status.record().is_some());
-    // Earlier records give reasons and expected times: not needed where everything is cached.
-    let past =
-        if status.keys().all(|id| is_hit(*id)) { Past::default() } else { Past::read(store)? };
+fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Line> {
+    let causes = Causes { plan, status, past };
     let mut lines = Vec::with_capacity(plan.tasks.len());
     let mut roots = Roots::default();
     for task in &plan.tasks {
-        roots.add(task, &status[&task.id], &past);
-        let (state, why, seconds) = match &status[&task.id] {
-            Status::Hit { record, .. } => ("hit", String::new(), Some(record.seconds)),
-            Status::Miss { key: None } => ("run", "a source is missing".to_owned(), None),
-            Status::Miss { key: Some(key) } => ("run", past.why(key), past.seconds(task)),
-            Status::Unknown => {
-                let waits = || waits_for(plan, task, is_hit);
-                ("run", roots.why(task).unwrap_or_else(waits), past.seconds(task))
-            }
-        };
+        let reasons = causes.of(task.id);
+        roots.add(plan, task, &reasons);
+        let record = status[&task.id].record();
+        let why = roots.why(task, &reasons).unwrap_or_else(|| words::reasons(plan, &reasons));
+        let expected = record.map(Expected::of).or_else(|| past.expected(plan, task));
         lines.push(Line {
             task: task.to_string(),
             stage: task.stage.clone(),
             cell: task.cell.clone(),
             kind: task.kind.name,
-            state,
+            state: if record.is_some() { "hit" } else { "run" },
             why,
             runs_on: match task.kind.runner {
                 Runner::Inline => "engine",
@@ -94,10 +116,12 @@ fn lines(plan: &Plan, store: &Store) -> Result<Vec<Line>, Failure> {
             },
             images: images_out(task),
             images_in: images_in(plan, task),
-            seconds,
+            seconds: expected.map(|expected| expected.seconds),
+            on_gpu: expected.map(|expected| expected.on_gpu),
+            bytes: expected.map(|expected| expected.bytes),
         });
     }
-    Ok(lines)
+    lines
 }
 
 /// Which changes reach each task: those of the tasks above it that can run at once.
@@ -108,38 +132,27 @@ struct Roots {
 
 impl Roots {
     /// Adds a task, whose inputs must have been added.
-    fn add(&mut self, task: &Task, status: &Status, past: &Past) {
-        let changes = match status {
-            Status::Hit { .. } => return,
-            Status::Miss { key } => {
-                let changed = key.as_ref().and_then(|key| past.changed(key));
-                changed.map(|why| format!("{}: {why}", task.stage)).into_iter().collect()
-            }
-            Status::Unknown => {
+    fn add(&mut self, plan: &Plan, task: &Task, reasons: &[Reason]) {
+        let changes = match reasons {
+            [] => return,
+            [Reason::SourceMissing | Reason::NeverRun | Reason::FilesGone] => BTreeSet::new(),
+            [Reason::After { .. }] => {
                 let above =
                     task.all_inputs().filter_map(|(_, input)| self.reached.get(&input.task));
                 above.flatten().cloned().collect()
             }
+            _ => BTreeSet::from([format!("{}: {}", task.stage, words::reasons(plan, reasons))]),
         };
         self.reached.insert(task.id, changes);
     }
 
     /// Says why a task runs whose inputs do not exist yet, where a change is why.
-    fn why(&self, task: &Task) -> Option<String> {
+    fn why(&self, task: &Task, reasons: &[Reason]) -> Option<String> {
+        let [Reason::After { .. }] = reasons else { return None };
         let changes = self.reached.get(&task.id).filter(|changes| !changes.is_empty())?;
         let told: Vec<&str> = changes.iter().map(String::as_str).collect();
         Some(format!("because {}", told.join("; ")))
     }
-}
-
-/// Names the inputs that are not there yet.
-fn waits_for(plan: &Plan, task: &Task, is_hit: impl Fn(TaskId) -> bool) -> String {
-    let missing: BTreeSet<&str> = task
-        .all_inputs()
-        .filter(|(_, input)| !is_hit(input.task))
-        .map(|(_, input)| plan.task(input.task).stage.as_str())
-        .collect();
-    format!("after {}", missing.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// Returns the expected images of all outputs, where known.
@@ -154,27 +167,69 @@ fn images_in(plan: &Plan, task: &Task) -> Option<usize> {
     inputs.iter().map(|input| Some(plan.task(input.task).counts.get(input.port)?.total())).sum()
 }
 
-fn told(lines: &[Line]) -> String {
-    let width = lines.iter().map(|line| line.task.chars().count()).max().unwrap_or_default();
-    let mut rows = Vec::with_capacity(lines.len() + 1);
-    for line in lines {
-        let images = match (line.images, line.images_in) {
+impl Told {
+    fn text(&self) -> String {
+        let width = |line: &Line| line.task.chars().count();
+        let width = self.tasks.iter().map(width).max().unwrap_or_default();
+        let mut rows: Vec<String> = self.tasks.iter().map(|line| line.text(width)).collect();
+        if self.to_run > 0 && self.shares.len() > 1 {
+            rows.push(String::new());
+            let axis = self.axis.as_deref().unwrap_or_default();
+            rows.extend(self.shares.iter().map(|share| match &share.arm {
+                None => format!("all share: {}", left(share)),
+                Some(arm) => format!("{axis}={arm}: {}", left(share)),
+            }));
+        }
+        let mut all = Share::default();
+        for share in &self.shares {
+            all.cached += share.cached;
+            all.to_run += share.to_run;
+            all.unknown += share.unknown;
+            all.seconds += share.seconds;
+            all.gpu_seconds += share.gpu_seconds;
+            all.bytes += share.bytes;
+        }
+        rows.push(left(&all));
+        rows.join("\n")
+    }
+}
+
+impl Line {
+    fn text(&self, width: usize) -> String {
+        let images = match (self.images, self.images_in) {
             (Some(images), _) => format!("{} images", words::count(images)),
             (None, Some(images)) => format!("on {} images", words::count(images)),
             (None, None) => String::new(),
         };
-        let time = line.seconds.map(words::seconds).unwrap_or_default();
+        let time = self.seconds.map(words::seconds).unwrap_or_default();
         let row = format!(
             "{:3}  {:width$}  {images:>15}  {time:>11}  {}",
-            line.state, line.task, line.why
+            self.state, self.task, self.why
         );
-        rows.push(row.trim_end().to_owned());
+        row.trim_end().to_owned()
     }
-    let hits = lines.iter().filter(|line| line.state == "hit").count();
-    let expected: f64 =
-        lines.iter().filter(|line| line.state == "run").filter_map(|line| line.seconds).sum();
-    let time = (expected > 0.0).then(|| format!(", {} by earlier runs", words::seconds(expected)));
-    let time = time.unwrap_or_default();
-    rows.push(format!("{hits} cached, {} to run{time}", lines.len() - hits));
-    rows.join("\n")
+}
+
+/// Says what is left: `3 cached, 4 to run: 12 min 05 s by earlier runs (10 min 00 s of a GPU), 5 MB to write`.
+fn left(share: &Share) -> String {
+    let head = format!("{} cached, {} to run", share.cached, share.to_run);
+    if share.unknown == share.to_run {
+        return head;
+    }
+    let gpu = if share.gpu_seconds > 0.0 {
+        format!(" ({} of a GPU)", words::seconds(share.gpu_seconds))
+    } else {
+        String::new()
+    };
+    let unknown = match share.unknown {
+        0 => String::new(),
+        unknown => {
+            format!(", and what {} will take that never ran so", words::many(unknown, "task"))
+        }
+    };
+    format!(
+        "{head}: {} by earlier runs{gpu}, {} to write{unknown}",
+        words::seconds(share.seconds),
+        words::bytes(share.bytes)
+    )
 }

@@ -29,12 +29,14 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
-    let plan = study::plan(&args.study, screen)?;
+    let opened = study::open(&args.study, screen)?;
+    let arms = opened.arms();
+    let plan = opened.plan;
     let wanted = study::select(&plan, &args.stages)?;
     let store = Store::open(cache)?;
     let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
     if args.dry_run {
-        return plan::show(&plan.limited_to(&wanted), &store, args.form, screen);
+        return plan::show(&plan.limited_to(&wanted), arms, &store, args.form, screen);
     }
     study::refuse_missing_sources(&plan, &wanted, &args.study)?;
     let time = clock::seconds_since_1970();

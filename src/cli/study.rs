@@ -44,6 +44,17 @@ pub(crate) struct Opened {
     pub(crate) plan: Plan,
 }
 
+impl Opened {
+    /// Returns the axis whose values are the arms: that of the table's rows, else the first but
+    /// `seed`.
+    pub(crate) fn arms(&self) -> Option<String> {
+        let table = self.manifest.document.table.as_ref();
+        let rows = table.and_then(|table| table.rows.first()).map(|axis| axis.value.clone());
+        let mut axes = self.plan.axes.iter().map(|axis| axis.name.clone());
+        rows.or_else(|| axes.find(|axis| axis != "seed"))
+    }
+}
+
 /// Reads a manifest and plans it; draws every problem where there are some.
 pub(crate) fn open(args: &StudyArgs, screen: &Screen) -> Result<Opened, Failure> {
     let manifest = manifest::load(&args.manifest, &args.set);

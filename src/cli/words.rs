@@ -1,9 +1,15 @@
 //! Numbers and facts in words, the same in every command.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::engine::Reason;
 use crate::plan::Change;
+use crate::plan::OwnChange;
+use crate::plan::Plan;
+use crate::plan::TaskId;
 use crate::stage::Tick;
 
 /// Returns a duration: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`.
@@ -105,6 +111,62 @@ pub(crate) fn change(change: &Change) -> String {
         }
         Change::Seed { old, new } => format!("seed {old} -> {new}"),
     }
+}
+
+/// Returns how two tasks differ in what they own: `batch_size 8 -> 16`, `images classic -> nothing`.
+pub(crate) fn own_change(change: &OwnChange) -> String {
+    let list = |names: &[String]| {
+        if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") }
+    };
+    match change {
+        OwnChange::Key(change) => self::change(change),
+        OwnChange::Wiring { port, old, new } => {
+            format!("input {port} {} -> {}", list(old), list(new))
+        }
+        OwnChange::Leaks { old, new } => {
+            format!("leaks that are permitted: {} -> {}", list(old), list(new))
+        }
+    }
+}
+
+/// Returns why a task runs in one phrase: `batch_size 8 -> 16`, `input images changed because
+/// classic changed`.
+pub(crate) fn reasons(plan: &Plan, reasons: &[Reason]) -> String {
+    let told: Vec<String> = reasons.iter().map(|one| reason(plan, one)).collect();
+    told.join(", ")
+}
+
+fn reason(plan: &Plan, reason: &Reason) -> String {
+    match reason {
+        Reason::SourceMissing => "a source is missing".to_owned(),
+        Reason::NeverRun => "never run".to_owned(),
+        Reason::FilesGone => "its files are gone".to_owned(),
+        Reason::Differs { change } => self::change(change),
+        Reason::After { tasks } => format!("after {}", stages(plan, tasks.iter().copied())),
+        Reason::Input { port, changed, joined, left } => {
+            let mut parts = Vec::new();
+            if !changed.is_empty() {
+                let names = stages(plan, changed.iter().map(|remade| remade.task));
+                parts.push(format!("changed because {names} changed"));
+            }
+            if !joined.is_empty() {
+                parts.push(format!("now takes {}", stages(plan, joined.iter().copied())));
+            }
+            if *left > 0 {
+                parts.push(format!("lost {}", many(*left, "artifact")));
+            }
+            if parts.is_empty() {
+                parts.push("has another order".to_owned());
+            }
+            format!("input {port} {}", parts.join(" and "))
+        }
+    }
+}
+
+/// Returns the names of tasks' stages, each once.
+pub(crate) fn stages(plan: &Plan, tasks: impl Iterator<Item = TaskId>) -> String {
+    let names: BTreeSet<&str> = tasks.map(|id| plan.task(id).stage.as_str()).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn short(digests: &[Digest]) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Knows tasks, keys and the contract of kinds, but names no kind. Words are left to `cli`.
 
+mod cause;
 mod devices;
 mod error;
 mod event;
@@ -13,6 +14,8 @@ mod log;
 mod observer;
 mod options;
 mod outcome;
+mod outlook;
+mod past;
 mod process;
 mod protocol;
 mod run;
@@ -31,6 +34,10 @@ mod rehearsal;
 #[expect(unreachable_pub, reason = "the ports of a kind are public")]
 mod toys;
 
+pub use cause::Cause;
+pub use cause::Causes;
+pub use cause::Reason;
+pub use cause::Remade;
 pub use devices::DevicePolicy;
 pub use error::Error;
 pub use event::CachedBy;
@@ -44,6 +51,10 @@ pub use options::Options;
 pub use options::WorkerCommand;
 pub use outcome::Ended;
 pub use outcome::Outcome;
+pub use outlook::Share;
+pub use outlook::outlook;
+pub use past::Expected;
+pub use past::Past;
 pub use protocol::Job;
 pub use protocol::PROTOCOL;
 pub use protocol::Reply;

@@ -32,7 +32,7 @@ use crate::store::Store;
 
 /// Keeps what it hears, and stops the run once a task has begun if it is to.
 #[derive(Default)]
-struct Ear {
+pub(super) struct Ear {
     heard: Mutex<Vec<Event>>,
     stops: Option<&'static AtomicBool>,
 }
@@ -63,7 +63,7 @@ impl Ear {
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-fn options() -> Options<'static> {
+pub(super) fn options() -> Options<'static> {
     Options {
         run: "rehearsal".to_owned(),
         time: 1_700_000_000,
@@ -78,7 +78,7 @@ fn options() -> Options<'static> {
     }
 }
 
-fn rehearse(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Outcome, Ear) {
+pub(super) fn rehearse(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Outcome, Ear) {
     let ear = Ear::default();
     let store = Store::open(cache).unwrap();
     let outcome = run(plan, &BTreeSet::new(), &store, options, &ear).unwrap();

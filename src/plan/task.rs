@@ -114,15 +114,22 @@ impl Task {
             .iter()
             .map(|(name, source)| Some((name.clone(), source.digest?)))
             .collect::<Option<_>>()?;
-        Some(TaskKey {
+        Some(TaskKey { inputs, sources, ..self.own_key() })
+    }
+
+    /// Returns the key without what enters the ports: what the task itself says, with the contents of
+    /// those sources that were found.
+    pub fn own_key(&self) -> TaskKey {
+        let sources = self.sources.iter();
+        TaskKey {
             format: FORMAT,
             kind: self.kind.name.to_owned(),
             version: self.kind.version,
             params: self.deciding_params(),
-            inputs,
-            sources,
+            inputs: BTreeMap::new(),
+            sources: sources.filter_map(|(name, one)| Some((name.clone(), one.digest?))).collect(),
             seed: self.seed,
-        })
+        }
     }
 
     /// Returns the params without those that decide nothing of what the task gives.

@@ -61,10 +61,13 @@ pub struct SeedTest {
 }
 
 /// A classifier of a row beside the first row's that differs from it in nothing but the row.
-struct Pair<'s> {
-    at: BTreeMap<String, String>,
-    reference: &'s Scores,
-    row: &'s Scores,
+pub(super) struct Pair<'s> {
+    /// Axis -> value, for the axes over which the table pools.
+    pub(super) at: BTreeMap<String, String>,
+    /// The first row's.
+    pub(super) reference: &'s Scores,
+    /// The row's.
+    pub(super) row: &'s Scores,
 }
 
 /// Returns every row against the first, in each column where both have run.
@@ -89,26 +92,43 @@ pub(super) fn compare(
             }
         }
     }
-    let tested: Vec<usize> = (0..found.len()).filter(|&index| found[index].p.is_some()).collect();
-    let p_values: Vec<f64> = tested.iter().filter_map(|&index| found[index].p).collect();
-    for (index, corrected) in tested.into_iter().zip(holm(&p_values)) {
-        found[index].corrected_p = Some(corrected);
-    }
+    correct(found.iter_mut().collect());
     found
+}
+
+/// Corrects the p-values of comparisons that are made together.
+pub(super) fn correct(found: Vec<&mut Comparison>) {
+    let tested: Vec<&mut Comparison> = found.into_iter().filter(|one| one.p.is_some()).collect();
+    let p_values: Vec<f64> = tested.iter().filter_map(|one| one.p).collect();
+    for (one, corrected) in tested.into_iter().zip(holm(&p_values)) {
+        one.corrected_p = Some(corrected);
+    }
 }
 
 fn pairs<'s>(reference: &[&'s Cell], row: &[&'s Cell], pooled: &[String]) -> Vec<Pair<'s>> {
     let pair = |cell: &&'s Cell| {
         let place = at(cell, pooled);
         let twin = reference.iter().find(|other| at(other, pooled) == place)?;
-        let (reference, row) = (twin.scores.as_ref()?, cell.scores.as_ref()?);
-        let ids = |scores: &'s Scores| scores.predictions.iter().map(|answer| &answer.id);
-        ids(reference).eq(ids(row)).then_some(Pair { at: place, reference, row })
+        Pair::of(place, twin, cell)
     };
     row.iter().filter_map(pair).collect()
 }
 
-fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
+impl<'s> Pair<'s> {
+    /// Returns two measured classifiers as a pair, unless their images differ.
+    pub(super) fn of(
+        at: BTreeMap<String, String>,
+        reference: &'s Cell,
+        row: &'s Cell,
+    ) -> Option<Self> {
+        let (reference, row) = (reference.scores.as_ref()?, row.scores.as_ref()?);
+        let ids = |scores: &'s Scores| scores.predictions.iter().map(|answer| &answer.id);
+        ids(reference).eq(ids(row)).then_some(Self { at, reference, row })
+    }
+}
+
+/// Compares the two sides of some pairs; at least one. The names of rows and columns are left out.
+pub(super) fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
     let differences: Vec<f64> = pairs
         .iter()
         .filter_map(|pair| {

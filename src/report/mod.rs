@@ -15,6 +15,7 @@ mod params;
 mod pooled;
 mod provenance;
 mod results;
+mod rivals;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the ports of a kind are public")]
 #[expect(dead_code, reason = "toys are planned and documented, never run")]
@@ -36,6 +37,8 @@ pub use layout::Measure;
 pub use page::Imprint;
 pub use page::page;
 pub use params::Param;
+pub use rivals::Rival;
+pub use rivals::Rivals;
 pub use schema::manifest_schema;
 pub use study::Cell;
 pub use study::Finder;

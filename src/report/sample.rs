@@ -345,6 +345,7 @@ fn cell(task: &Task) -> Cell {
         stage: task.stage.clone(),
         task: task.to_string(),
         at: task.cell.clone(),
+        recipe: Some(Digest::of_bytes(task.to_string().as_bytes())),
         scores: ran.then(|| scores(skill, seed + 10 * arm as u64 + 100 * u64::from(dense))),
         history: ran.then(|| history(&columns, 40, 0.4 + skill / 2.0)),
         training: sizes.iter().map(part).collect(),

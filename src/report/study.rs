@@ -59,6 +59,8 @@ pub struct Cell {
     pub task: String,
     /// Axis -> name of its value.
     pub at: BTreeMap<String, String>,
+    /// Digest of the task's recipe; absent where its data is not at hand.
+    pub recipe: Option<Digest>,
     /// The scores; absent where the task has not run.
     pub scores: Option<Scores>,
     /// How the classifier's training went; absent where it has not run.
@@ -182,6 +184,7 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
         stage: task.stage.clone(),
         task: task.to_string(),
         at: task.cell.clone(),
+        recipe: task.recipe,
         scores,
         history,
         training: training.unwrap_or_default(),

@@ -225,7 +225,7 @@ pub(super) fn thousands(number: usize) -> String {
 }
 
 /// Returns lines of cells with each column as wide as its widest cell.
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(super) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));

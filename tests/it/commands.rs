@@ -79,8 +79,8 @@ fn explain_names_the_missing_inputs_and_what_changed_above() {
     let sandbox = study();
     let change = "stages.flipped.params.passes=[{vertical_flip: 0.5}]";
     let told = sandbox.run(&["explain", "study.yaml", "both", "--set", change]).ends_with(0).stdout;
-    assert!(told.contains("once these have run:\n    flipped\n  what runs first"), "{told}");
-    assert!(told.contains("    flipped: passes.0.vertical_flip 1.0 -> 0.5"), "{told}");
+    assert!(told.contains("  will run: after flipped\n"), "{told}");
+    assert!(told.contains("\n    flipped: passes.0.vertical_flip 1.0 -> 0.5\n"), "{told}");
 }
 
 #[test]

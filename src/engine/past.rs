@@ -3,12 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::cli::failure::Failure;
-use crate::cli::words;
+use serde_json::Value;
+
+use crate::digest::Digest;
 use crate::plan::Change;
+use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskKey;
 use crate::plan::changes;
+use crate::store::Error;
 use crate::store::Record;
 use crate::store::Store;
 
@@ -20,14 +23,27 @@ type Run = (TaskKey, Record);
 
 /// Every earlier task: by kind, then by params as text, so that those are compared once and not for
 /// each task of a grid.
-#[derive(Default)]
-pub(crate) struct Past {
+#[derive(Debug, Default)]
+pub struct Past {
     kinds: BTreeMap<String, BTreeMap<String, Vec<Run>>>,
+    /// How many images artifacts hold that are image sets.
+    images: BTreeMap<Digest, u64>,
+}
+
+/// What a task will take, by a run of its kind with the same params.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Seconds.
+    pub seconds: f64,
+    /// Whether that run was on a GPU.
+    pub on_gpu: bool,
+    /// Size of everything it left, bytes.
+    pub bytes: u64,
 }
 
 impl Past {
     /// Reads all records.
-    pub(crate) fn read(store: &Store) -> Result<Self, Failure> {
+    pub fn read(store: &Store) -> Result<Self, Error> {
         let mut past = Self::default();
         for record in store.records()? {
             // A record of another layout explains nothing; the task simply runs again.
@@ -38,12 +54,16 @@ impl Past {
     }
 
     fn add(&mut self, key: TaskKey, record: Record) {
+        for output in record.outputs.values() {
+            let images = output.summary.get("images").and_then(Value::as_u64);
+            self.images.extend(images.map(|images| (output.digest, images)));
+        }
         let groups = self.kinds.entry(key.kind.clone()).or_default();
         groups.entry(key.params.to_string()).or_default().push((key, record));
     }
 
     /// Returns the earlier task that differs least, the latest of those, and how it differs.
-    pub(crate) fn nearest(&self, key: &TaskKey) -> Option<(&Record, Vec<Change>)> {
+    pub fn nearest(&self, key: &TaskKey) -> Option<(&Record, Vec<Change>)> {
         let groups = self.kinds.get(&key.kind)?.values();
         let nearest = groups.filter_map(|runs| nearest_of(runs, key));
         let (distance, (old, record)) =
@@ -51,29 +71,54 @@ impl Past {
         (distance <= FAR).then(|| (record, changes(Some(old), key)))
     }
 
-    /// Says what differs from the nearest earlier run, where there was one and something does.
-    pub(crate) fn changed(&self, key: &TaskKey) -> Option<String> {
-        let (_, changes) = self.nearest(key).filter(|(_, changes)| !changes.is_empty())?;
-        Some(changes.iter().map(words::change).collect::<Vec<_>>().join(", "))
+    /// Returns the key of the run that made an artifact; of several, the one that differs least from
+    /// a key of the same kind.
+    pub(super) fn maker(&self, artifact: Digest, like: &TaskKey) -> Option<&TaskKey> {
+        let runs = self.kinds.get(&like.kind)?.values().flatten();
+        let made =
+            |record: &Record| record.outputs.values().any(|output| output.digest == artifact);
+        let makers = runs.filter(|(_, record)| made(record)).map(|(key, _)| key);
+        makers.min_by_key(|key| changes(Some(key), like).len())
     }
 
-    /// Says in one phrase why a task runs.
-    pub(crate) fn why(&self, key: &TaskKey) -> String {
-        match self.nearest(key) {
-            None => "never run".to_owned(),
-            Some((_, changes)) if changes.is_empty() => "its files are gone".to_owned(),
-            Some(_) => self.changed(key).unwrap_or_default(),
-        }
-    }
-
-    /// Returns the seconds that a task will take, by the latest of its kind with the same params:
-    /// with others it may be of another size altogether.
-    pub(crate) fn seconds(&self, task: &Task) -> Option<f64> {
+    /// Returns what a task will take, by the run of its kind with the same params that took in the
+    /// nearest number of images, the latest of those: its time grows with that number. With other
+    /// params it may be of another size altogether.
+    pub fn expected(&self, plan: &Plan, task: &Task) -> Option<Expected> {
         let groups = self.kinds.get(task.kind.name)?;
-        let params = task.key(BTreeMap::new())?.params;
+        let params = task.own_key().params;
         let runs = groups.get(&params.to_string())?;
-        let (_, latest) = runs.iter().max_by_key(|(_, record)| record.finished)?;
-        Some(latest.seconds)
+        let images = images_in(plan, task);
+        let distance = |run: &Run| images.abs_diff(self.images_into(&run.0));
+        let nearest = runs.iter().min_by_key(|run| (distance(run), Reverse(run.1.finished)))?;
+        let expected = Expected::of(&nearest.1);
+        let then = self.images_into(&nearest.0);
+        let growth = if then > 0 && images > 0 { images as f64 / then as f64 } else { 1.0 };
+        Some(Expected { seconds: expected.seconds * growth, ..expected })
+    }
+
+    /// Returns how many images entered a run, where that is known.
+    fn images_into(&self, key: &TaskKey) -> u64 {
+        key.inputs.values().flatten().filter_map(|digest| self.images.get(digest)).sum()
+    }
+}
+
+/// Returns how many images will enter a task, where that is known.
+fn images_in(plan: &Plan, task: &Task) -> u64 {
+    let counts = task.all_inputs().filter_map(|(_, input)| {
+        Some(plan.task(input.task).counts.get(input.port)?.total() as u64)
+    });
+    counts.sum()
+}
+
+impl Expected {
+    /// Returns what a run took.
+    pub fn of(record: &Record) -> Self {
+        Self {
+            seconds: record.seconds,
+            on_gpu: record.device.as_ref().is_some_and(|device| device.starts_with("cuda")),
+            bytes: record.outputs.values().map(|output| output.bytes).sum(),
+        }
     }
 }
 

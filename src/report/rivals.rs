@@ -1,0 +1,211 @@
+//! Rivals: what two studies measured in the same cells, and how it differs.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::report::Cell;
+use crate::report::Comparison;
+use crate::report::Layout;
+use crate::report::LayoutError;
+use crate::report::Measure;
+use crate::report::Study;
+use crate::report::StudyTable;
+use crate::report::comparison;
+use crate::report::comparison::Pair;
+use crate::report::table::Grid;
+use crate::report::table::at;
+use crate::report::table::stage_cells;
+use crate::report::text::aligned;
+use crate::report::text::p_value;
+
+/// A cell of the second study's table beside the same of the first's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rival {
+    /// Name of the row.
+    pub row: String,
+    /// Name of the column.
+    pub column: String,
+    /// Mean of the first study.
+    pub first: Option<f64>,
+    /// Mean of the second.
+    pub second: Option<f64>,
+    /// Whether these are the very same tasks.
+    pub is_same: bool,
+    /// The second less the first, over the runs that both have.
+    pub comparison: Comparison,
+    /// Reasons for which test images may have reached a classifier of either.
+    pub leaks: Vec<String>,
+}
+
+/// What two studies measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rivals {
+    /// The measure.
+    pub measure: Measure,
+    /// Axes of the rows.
+    pub row_axes: Vec<String>,
+    /// Axes of the columns.
+    pub column_axes: Vec<String>,
+    /// Cells where both have run.
+    pub cells: Vec<Rival>,
+    /// Cells of the second study's table in which there is nothing to compare.
+    pub without: usize,
+}
+
+impl Rivals {
+    /// Compares two studies cell by cell, laid out as the second's table. A cell stands beside the one
+    /// that agrees on every axis that both have, if there is just one.
+    pub fn build(
+        first: &Study<'_>,
+        second: &Study<'_>,
+        layout: &Layout,
+    ) -> Result<Self, LayoutError> {
+        let table = StudyTable::build(second, layout)?;
+        let others: Vec<&Cell> = match stage_cells(first, Some(&table.stage)) {
+            Ok(cells) => cells,
+            Err(_) => stage_cells(first, None)?,
+        };
+        let cells = stage_cells(second, Some(&table.stage))?;
+        let grid = Grid::of(second, &cells, &table.row_axes, &table.column_axes);
+        let mut found = Self {
+            measure: layout.measure,
+            row_axes: table.row_axes.clone(),
+            column_axes: table.column_axes.clone(),
+            cells: Vec::new(),
+            without: 0,
+        };
+        for (row, columns) in grid.cells.iter().enumerate() {
+            for (column, cells) in columns.iter().enumerate().filter(|(_, cells)| !cells.is_empty())
+            {
+                let twins = cells.iter().filter_map(|cell| Some((twin(cell, &others)?, *cell)));
+                let twins: Vec<(&Cell, &Cell)> = twins.collect();
+                let pairs: Vec<Pair<'_>> = twins
+                    .iter()
+                    .filter_map(|(old, new)| Pair::of(at(new, &table.pooled_axes), old, new))
+                    .collect();
+                if pairs.is_empty() {
+                    found.without += 1;
+                    continue;
+                }
+                let is_same =
+                    twins.iter().all(|(old, new)| old.recipe.is_some() && old.recipe == new.recipe);
+                let mean = |scores: &dyn Fn(&Pair<'_>) -> Option<f64>| {
+                    let values: Vec<f64> = pairs.iter().filter_map(scores).collect();
+                    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+                };
+                let mut comparison = comparison::one(&pairs, layout.measure);
+                comparison.row.clone_from(&grid.rows[row]);
+                comparison.column.clone_from(&grid.columns[column]);
+                comparison.reference.clone_from(&first.plan.name);
+                let sides = twins.iter().flat_map(|(old, new)| old.leaks.iter().chain(&new.leaks));
+                let leaks: BTreeSet<String> = sides.cloned().collect();
+                found.cells.push(Rival {
+                    row: grid.rows[row].clone(),
+                    column: grid.columns[column].clone(),
+                    first: mean(&|pair| layout.measure.of(&pair.reference.measures)),
+                    second: mean(&|pair| layout.measure.of(&pair.row.measures)),
+                    is_same,
+                    comparison,
+                    leaks: leaks.into_iter().collect(),
+                });
+            }
+        }
+        // The very same tasks are no test of anything.
+        let tested = found.cells.iter_mut().filter(|one| !one.is_same);
+        comparison::correct(tested.map(|one| &mut one.comparison).collect());
+        Ok(found)
+    }
+}
+
+impl Rivals {
+    /// Returns the comparison as plain text: aligned columns, no colour; empty where there is none.
+    pub fn to_text(&self) -> String {
+        let axes = [self.row_axes.join(" / "), self.column_axes.join(" / ")];
+        let header = ["first", "second", "difference", "95 % interval", "p"];
+        let mut lines: Vec<Vec<String>> =
+            vec![axes.into_iter().chain(header.map(str::to_owned)).collect()];
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "n/a".to_owned());
+        for one in &self.cells {
+            let bare = |number: f64| self.measure.difference(number);
+            let show = |number: f64| self.measure.show(number);
+            let Comparison { difference, interval, corrected_p, .. } = &one.comparison;
+            let mark = if one.leaks.is_empty() { "" } else { " [leak]" };
+            let mut line = vec![one.row.clone(), one.column.clone()];
+            line.extend([or_none(one.first.map(show)), or_none(one.second.map(show)) + mark]);
+            if one.is_same {
+                line.push("the same tasks".to_owned());
+            } else {
+                let interval =
+                    interval.map(|(low, high)| format!("{} to {}", bare(low), bare(high)));
+                line.push(or_none(difference.map(bare)));
+                line.extend([or_none(interval), or_none(corrected_p.map(p_value))]);
+            }
+            lines.push(line);
+        }
+        let text = if self.cells.is_empty() { String::new() } else { aligned(&lines) };
+        let leaks: BTreeSet<&String> = self.cells.iter().flat_map(|one| &one.leaks).collect();
+        let note = |reason: &String| {
+            format!("[leak] test images may have reached a classifier: {reason}\n")
+        };
+        text + &leaks.into_iter().map(note).collect::<String>()
+    }
+}
+
+/// Returns the one cell that agrees with another on every axis that both have.
+fn twin<'c>(cell: &Cell, others: &[&'c Cell]) -> Option<&'c Cell> {
+    let agrees = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
+        a.iter().all(|(axis, value)| b.get(axis).is_none_or(|other| other == value))
+    };
+    let mut found = others.iter().filter(|other| agrees(&other.at, &cell.at));
+    let first = found.next()?;
+    found.next().is_none().then_some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rivals;
+    use crate::report::Layout;
+    use crate::report::sample;
+
+    #[test]
+    fn studies_are_compared_cell_by_cell_where_both_have_run() {
+        let (old_plan, new_plan) = (sample::plan(), sample::plan());
+        let old = sample::study(&old_plan);
+        let mut new = sample::study(&new_plan);
+        // The second study took the first arm's classifiers for those of the second.
+        for cell in new.cells.iter_mut().filter(|cell| cell.at["arm"] == "classic") {
+            let at = |twin: &&crate::report::Cell| {
+                twin.at["arm"] == "none"
+                    && ["network", "seed"].iter().all(|axis| twin.at[*axis] == cell.at[*axis])
+            };
+            cell.scores = old.cells.iter().find(at).and_then(|twin| twin.scores.clone());
+            cell.recipe = None;
+        }
+        let rivals = Rivals::build(&old, &new, &Layout::default()).unwrap();
+        assert_eq!(rivals.without, 1);
+        insta::assert_snapshot!(rivals.to_text(), @"
+        arm           network       first     second           difference       95 % interval    p
+        none          resnet101     41.67 %   41.67 %          the same tasks
+        none          densenet121   47.42 %   47.42 %          the same tasks
+        classic       resnet101     46.58 %   41.67 %          -4.92            -9.92 to +0.17   0.122
+        classic       densenet121   50.33 %   47.42 % [leak]   -2.92            -9.50 to +3.50   0.372
+        classic+gan   resnet101     68.50 %   68.50 %          the same tasks
+        [leak] test images may have reached a classifier: to show what leakage does
+        ");
+    }
+
+    #[test]
+    fn an_axis_that_one_study_lacks_is_left_open_unless_it_is_ambiguous() {
+        let (old_plan, new_plan) = (sample::plan(), sample::plan());
+        let (mut old, new) = (sample::study(&old_plan), sample::study(&new_plan));
+        old.cells.retain(|cell| cell.at["arm"] == "none");
+        old.cells.iter_mut().for_each(|cell| drop(cell.at.remove("arm")));
+        let rivals = Rivals::build(&old, &new, &Layout::default()).unwrap();
+        let rows: Vec<&str> = rivals.cells.iter().map(|one| one.row.as_str()).collect();
+        assert_eq!(rows, ["none", "none", "classic", "classic", "classic+gan"]);
+        // The other way round three arms stand for one cell, and nobody knows which is meant.
+        assert_eq!(Rivals::build(&new, &old, &Layout::default()).unwrap().cells.len(), 0);
+    }
+}
