@@ -191,6 +191,28 @@ pub(crate) enum Command {
     },
     /// Print the JSON schema of manifests, for editors
     Schema,
+    /// Write a commented manifest to start from
+    Init {
+        /// File to write
+        #[arg(default_value = "study.yaml")]
+        manifest: PathBuf,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Lay manifests out in the canonical way; comments stay
+    Fmt {
+        /// The manifests
+        #[arg(required = true)]
+        manifests: Vec<PathBuf>,
+        /// Change nothing; fail and list those that are laid out otherwise
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print what a shell needs to complete commands: `ablate completions bash`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Look after the cache
     #[command(subcommand)]
     Cache(Cache),

@@ -8,8 +8,10 @@ mod clock;
 mod compare;
 mod explain;
 mod failure;
+mod fmt;
 mod get;
 mod graph;
+mod init;
 mod kinds;
 mod log;
 mod plan;
@@ -25,6 +27,7 @@ mod words;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use clap::Parser;
 
 use crate::cli::args::Arguments;
@@ -68,6 +71,14 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Kinds { kind, form } => kinds::run(kind.as_deref(), *form, screen),
         Command::Schema => {
             kinds::schema(screen);
+            Ok(())
+        }
+        Command::Init { manifest, form } => init::run(manifest, *form, screen),
+        Command::Fmt { manifests, check } => fmt::run(manifests, *check, screen),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "ablate", &mut script);
+            screen.print(&String::from_utf8_lossy(&script));
             Ok(())
         }
         Command::Cache(command) => cache::run(command, cache, screen),

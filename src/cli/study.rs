@@ -74,7 +74,7 @@ pub(crate) fn plan(args: &StudyArgs, screen: &Screen) -> Result<Plan, Failure> {
 const DRAWN: usize = 100;
 
 /// Draws problems on standard error, and returns the failure that stands for all of them.
-fn drawn(report: &Report, screen: &Screen) -> Failure {
+pub(crate) fn drawn(report: &Report, screen: &Screen) -> Failure {
     let theme =
         if screen.colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler =

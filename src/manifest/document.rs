@@ -18,20 +18,22 @@ use crate::manifest::reference::feed;
 const FORMAT: u64 = 1;
 /// Most retries of a stage.
 const RETRIES: u64 = 100;
-const FIELDS: &[&str] = &[
-    "ablate", "name", "about", "seed", "extends", "vars", "axes", "exclude", "only", "table",
+/// Fields of a manifest, in the order of its canonical layout.
+pub(super) const FIELDS: &[&str] = &[
+    "ablate", "extends", "name", "about", "seed", "vars", "axes", "exclude", "only", "table",
     "stages",
 ];
-const STAGE_FIELDS: &[&str] = &[
+/// Fields of a stage, in the order of its canonical layout.
+pub(super) const STAGE_FIELDS: &[&str] = &[
     "kind",
+    "about",
+    "spans",
+    "crosses",
     "inputs",
     "params",
     "resources",
     "retries",
-    "spans",
-    "crosses",
     "allow_leakage",
-    "about",
 ];
 
 /// A manifest, merged and typed.

@@ -6,6 +6,7 @@
 mod document;
 mod fields;
 mod include;
+mod layout;
 mod merge;
 mod node;
 mod overrides;
@@ -23,6 +24,7 @@ pub use document::StageSpec;
 pub use document::TableSpec;
 pub use include::Manifest;
 pub use include::load;
+pub use layout::canonical;
 pub use node::Content;
 pub use node::Entry;
 pub use node::Node;

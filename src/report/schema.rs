@@ -8,11 +8,20 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::stage::Port;
 use crate::stage::Resources;
 use crate::stage::StageKind;
 
 /// Where the schema keeps what any value may be instead.
 const DEFERRED: &str = "#/$defs/deferred";
+
+/// A text with at least one `${...}`, none in another.
+const DEFERRING: &str = "^([^$]|\\$[^{])*(\\$\\{[^${}]+\\}([^$]|\\$[^{])*)+$";
+/// A name of a stage, loosely: the same in every dialect of regular expressions.
+const NAME: &str = "^[^\\s.,=\\[\\]]+$";
+/// A stage, a port and a slice, the last two where there are any.
+const REFERENCE: &str =
+    "^[^\\s.\\[\\]]+(\\.[^\\s.\\[\\]]+)?(\\[[^\\[\\]]+\\](\\.[^\\s.\\[\\]]+)?)?$";
 
 /// Returns the schema of manifests that use the given kinds.
 pub fn manifest_schema(kinds: &[StageKind]) -> Value {
@@ -21,18 +30,18 @@ pub fn manifest_schema(kinds: &[StageKind]) -> Value {
         "deferred".into(),
         json!({
             "description": "A value that is filled in from `vars` or an axis, or nothing.",
-            "anyOf": [{"type": "string", "pattern": "\\$\\{[^}]+\\}"}, {"type": "null"}],
+            "anyOf": [{"type": "string", "pattern": DEFERRING}, {"type": "null"}],
         }),
     );
-    defs.insert("reference".into(), json!({
-        "description": "What enters: `stage`, `stage.port` or `stage[axis=value].port`, or a list.",
-        "anyOf": [
-            {"type": "string"}, {"type": "null"},
-            {"type": "array", "items": {"type": "string"}},
-        ],
-    }));
+    defs.insert(
+        "reference".into(),
+        json!({
+            "description": "What enters: `stage`, `stage.port` or `stage[axis=value].port`.",
+            "type": "string", "pattern": REFERENCE,
+        }),
+    );
     let resources = adopt("resources", schema_for!(Resources).to_value(), &mut defs);
-    let mut branches = Vec::new();
+    let (mut branches, mut whole) = (Vec::new(), Vec::new());
     for kind in kinds {
         let params = adopt(kind.name, (kind.schema)(), &mut defs);
         branches.push(json!({
@@ -42,8 +51,13 @@ pub fn manifest_schema(kinds: &[StageKind]) -> Value {
                 "inputs": inputs(kind),
             }},
         }));
+        whole.extend(required_inputs(kind));
     }
     defs.insert("stage".into(), stage(kinds, &open(resources), &branches));
+    defs.insert(
+        "whole-stage".into(),
+        json!({"type": "object", "required": ["kind"], "allOf": whole}),
+    );
     let mut schema = manifest();
     schema["$defs"] = Value::Object(defs);
     schema
@@ -71,7 +85,7 @@ fn manifest() -> Value {
                 "description": "Dimensions of the study; `seed` sets the seed of the stages that span it.",
                 "type": ["object", "null"],
                 "additionalProperties": {
-                    "type": ["array", "null"], "minItems": 1,
+                    "type": ["array", "null"], "minItems": 1, "uniqueItems": true,
                     "items": {"anyOf": [scalar, {"type": "object", "required": ["name"]}]},
                 },
             },
@@ -99,11 +113,17 @@ fn manifest() -> Value {
             "stages": {
                 "description": "What is done, by name.",
                 "type": ["object", "null"],
+                "propertyNames": {"pattern": NAME},
                 "additionalProperties": {"anyOf": [{"$ref": "#/$defs/stage"}, {"type": "null"}]},
             },
         },
         "if": {"required": ["extends"]},
-        "else": {"required": ["ablate", "name", "stages"]},
+        "else": {
+            "required": ["ablate", "name", "stages"],
+            "properties": {
+                "stages": {"minProperties": 1, "additionalProperties": {"$ref": "#/$defs/whole-stage"}},
+            },
+        },
     })
 }
 
@@ -141,21 +161,35 @@ fn stage(kinds: &[StageKind], resources: &Value, branches: &[Value]) -> Value {
 }
 
 fn inputs(kind: &StageKind) -> Value {
-    let port = |port: &crate::stage::Port| {
+    let port = |port: &Port| {
+        let one = json!({"$ref": "#/$defs/reference"});
+        let most = if port.many { 1_000 } else { 1 };
+        let least = usize::from(!port.optional);
+        let list = json!({"type": "array", "items": one, "minItems": least, "maxItems": most});
+        let feed = json!([one, list, {"type": "null"}]);
         let by = json!({
             "type": "object",
             "required": ["by"],
             "properties": {"by": {"type": "string"}},
-            "additionalProperties": {"$ref": "#/$defs/reference"},
+            "additionalProperties": {"anyOf": feed},
         });
-        let feed = json!({
-            "description": port.about,
-            "anyOf": [{"$ref": "#/$defs/reference"}, by],
-        });
+        let feed = json!({"description": port.about, "anyOf": [one, list, {"type": "null"}, by]});
         (port.name.to_owned(), feed)
     };
     let ports: Map<String, Value> = kind.inputs.iter().map(port).collect();
     json!({"type": ["object", "null"], "additionalProperties": false, "properties": ports})
+}
+
+/// Returns what a stage of a kind must have in a manifest that extends no other.
+fn required_inputs(kind: &StageKind) -> Option<Value> {
+    let needed = kind.inputs.iter().filter(|port| !port.optional).map(|port| port.name);
+    let needed: Vec<&str> = needed.collect();
+    (!needed.is_empty()).then(|| {
+        json!({
+            "if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]},
+            "then": {"required": ["inputs"], "properties": {"inputs": {"required": needed}}},
+        })
+    })
 }
 
 /// Moves a schema's definitions below the names of their owner, and opens every field to `${...}`.

@@ -106,6 +106,8 @@ impl Stage for Load {
     const ABOUT: &'static str =
         "Brings images into a study, from a file, a folder, a table or a renderer.";
     const RUNNER: Runner = Runner::Inline;
+    // The content itself is in the key; to demand it or not changes nothing of what is loaded.
+    const BESIDE_KEY: &'static [&'static str] = &["blake3"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;

@@ -338,7 +338,7 @@ fn a_disk_that_takes_no_large_file() {
         Output::of(Command::new("sh").args(["-c", limited, program]).current_dir(sandbox.path("")));
     let output = output.ends_with(1);
     insta::assert_snapshot!(sandbox.redact(&output.stderr), @"
-    ERROR retina: cannot write `[folder]/cache/scratch/35a570c5ce1a9a9a0ab448efb20ab6cbb6d39a446fdad0c124061e097e892ba4/images/images-0000.npy`: File too large (os error 27)
+    ERROR retina: cannot write `[folder]/cache/scratch/8ed7b96874ed65499172f2fe312811014d381f1bdfc1979a355f60f0e4922898/images/images-0000.npy`: File too large (os error 27)
         help: free disk space, or move the cache with `--cache DIR`
      WARN parts: skipped, since `retina` failed
     error: 1 of 2 tasks failed, 1 skipped

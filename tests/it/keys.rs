@@ -16,9 +16,12 @@ use ablate::seed::Stream;
 use ablate::stages::STAGES;
 use proptest::prelude::ProptestConfig;
 use proptest::prelude::any;
+use proptest::prop_assert;
 use proptest::prop_assert_eq;
 use proptest::proptest;
 use serde_json::Value;
+
+use crate::archive::Archive;
 
 /// A study with every kind and every way to write a value.
 const STUDY: &str = include_str!("../../pipelines/quickstart.yaml");
@@ -51,15 +54,15 @@ fn the_key_of_each_kind_is_pinned() {
     // A change here makes every cache compute again: raise the kind's VERSION, and say it in the
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
-    classic-augment v2 classic 860a9065f0e9
-    evaluate v1 score[arm=none,network=resnet18,seed=1] 85261cb1a7bf
-    filter v1 kept c3f540b1ce94
-    generate v1 fakes b45fb93e0e99
-    label v1 graded 7c01514589f7
-    load v1 retina 47b2d90104c2
-    split v2 parts 67f36ff27dbf
-    train-classifier v1 grader 541ccd48a86c
-    wgan-train v2 gan efe84b383ea7
+    classic-augment v2 classic 7f5c7376cb65
+    evaluate v1 score[arm=none,network=resnet18,seed=1] 4ffef5abc30f
+    filter v1 kept 61318367d8a1
+    generate v1 fakes 14d3315eb4e2
+    label v1 graded 8c958e047e46
+    load v1 retina e31248eeb2cb
+    split v2 parts 5a0b496d77d1
+    train-classifier v1 grader 9bb015f90cc2
+    wgan-train v2 gan 51cdfeb461b6
     ");
 }
 
@@ -107,6 +110,51 @@ proptest! {
         let other = build(&format!("{name}.yaml"), &text);
         prop_assert_eq!(recipes(&other), recipes(&build("quickstart.yaml", STUDY)));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn where_data_lies_changes_no_key_and_what_it_is_does(
+        folders in proptest::collection::vec("[a-z]{1,6}", 1..4), beside in any::<bool>(), images in 2_usize..6,
+    ) {
+        let text = "ablate: 1\nname: x\nstages:\n  eyes: {kind: load, params: {npz: eyes.npz}}\n  parts: {kind: split, inputs: {images: eyes}, params: {use: given}}\n";
+        let place = tempfile::tempdir().expect("a folder can be made");
+        let plan = |folders: &[String], archive: &Archive| {
+            let root = tempfile::tempdir_in(place.path()).expect("a folder can be made");
+            let data = folders.iter().fold(root.path().to_owned(), |path, name| path.join(name));
+            let manifest = root.path().join("study.yaml");
+            files::write(&manifest, text.as_bytes()).expect("the folder is new");
+            let read = manifest::load(&manifest, &[]).expect("it is right");
+            files::write(&data.join("eyes.npz"), &archive.bytes()).expect("the folder is new");
+            let given = (!folders.is_empty()).then_some(data);
+            let data = DataFolders::new(given, &manifest);
+            recipes(&plan::build(&read.document, STAGES, &data).expect("it is right"))
+        };
+        let archive = Archive::of(images, 1, 2);
+        let there = if beside { Vec::new() } else { folders.clone() };
+        prop_assert_eq!(plan(&there, &archive), plan(&folders, &archive));
+        prop_assert!(plan(&folders, &Archive::of(images + 1, 1, 2)) != plan(&folders, &archive));
+    }
+}
+
+#[test]
+fn a_pin_on_content_changes_no_key() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let bytes = Archive::of(2, 1, 1).bytes();
+    files::write(&folder.path().join("eyes.npz"), &bytes).expect("the folder is new");
+    let plan = |pin: &str| {
+        let text = format!(
+            "ablate: 1\nname: x\nstages: {{eyes: {{kind: load, params: {{npz: eyes.npz{pin}}}}}}}\n"
+        );
+        let path = folder.path().join("study.yaml");
+        files::write(&path, text.as_bytes()).expect("the folder takes it");
+        let manifest = manifest::load(&path, &[]).expect("it is right");
+        let data = DataFolders::new([], &path);
+        recipes(&plan::build(&manifest.document, STAGES, &data).expect("it is right"))
+    };
+    assert_eq!(plan(&format!(", blake3: {}", Digest::of_bytes(&bytes))), plan(""));
 }
 
 #[test]

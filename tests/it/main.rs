@@ -13,6 +13,7 @@ mod archive;
 mod bad_input;
 mod commands;
 mod docs;
+mod editor;
 mod generated;
 mod keys;
 mod layers;

@@ -1,0 +1,273 @@
+//! The canonical layout of a manifest: indentation, blanks, quotes and the order of fields. Keeps every
+//! comment and every value.
+
+use pretty_yaml::config::FormatOptions;
+use pretty_yaml::config::LanguageOptions;
+use pretty_yaml::config::LayoutOptions;
+
+use crate::manifest::Entry;
+use crate::manifest::FileId;
+use crate::manifest::Node;
+use crate::manifest::Problem;
+use crate::manifest::Span;
+use crate::manifest::document::FIELDS;
+use crate::manifest::document::STAGE_FIELDS;
+use crate::manifest::parse::parse;
+
+/// Longest line, where something can be broken.
+const WIDTH: usize = 120;
+
+/// Returns the text of a manifest in its canonical layout; `file` is where problems are.
+pub fn canonical(file: FileId, text: &str) -> Result<String, Problem> {
+    let meant = parse(file, text)?.to_json();
+    let spaced = spaced(text).map_err(|error| refused(file, &error))?;
+    let ordered = ordered(&spaced).unwrap_or(spaced);
+    let kept = parse(file, &ordered).is_ok_and(|node| node.to_json() == meant);
+    if kept && comments(&ordered) == comments(text) {
+        Ok(ordered)
+    } else {
+        Err(refused(file, "its meaning would change"))
+    }
+}
+
+fn refused(file: FileId, why: &str) -> Problem {
+    let start = Span { file, offset: 0, length: 0 };
+    let message = format!("this manifest cannot be laid out anew: {why}");
+    Problem::at(start, message).help("write values without anchors and tags, and try again")
+}
+
+/// Returns the text with canonical blanks, lines and quotes.
+fn spaced(text: &str) -> Result<String, String> {
+    let layout = LayoutOptions { print_width: WIDTH, ..LayoutOptions::default() };
+    let language = LanguageOptions {
+        brace_spacing: false,
+        trailing_comma: false,
+        ..LanguageOptions::default()
+    };
+    pretty_yaml::format_text(text, &FormatOptions { layout, language })
+        .map_err(|error| error.to_string())
+}
+
+/// Returns the text with the fields of the manifest and of each stage in order, where they stand on
+/// lines of their own.
+fn ordered(text: &str) -> Option<String> {
+    let root = parse(FileId(0), text).ok()?;
+    let mut text = text.to_owned();
+    // From the last stage to the first, so that offsets before it stay what they were.
+    let stages = root.get("stages").map(Node::entries).unwrap_or_default();
+    for stage in stages.iter().rev() {
+        text = sorted(&text, stage.value.entries(), STAGE_FIELDS);
+    }
+    let root = parse(FileId(0), &text).ok()?;
+    Some(sorted(&text, root.entries(), FIELDS))
+}
+
+/// Sorts entries of a block map with the comments above them; one in braces is left alone.
+fn sorted(text: &str, entries: &[Entry], order: &[&str]) -> String {
+    let line_start = |offset: usize| text[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let on_own_lines = |entry: &Entry| {
+        let offset = entry.key.span.offset;
+        text[line_start(offset)..offset].trim().is_empty()
+    };
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        return text.to_owned();
+    };
+    if !entries.iter().all(on_own_lines) {
+        return text.to_owned();
+    }
+    // What stands above the first entry belongs to the whole map.
+    let mut starts = vec![line_start(first.key.span.offset)];
+    starts.extend(entries[1..].iter().map(|entry| {
+        let start = line_start(entry.key.span.offset);
+        with_comments(text, start)
+    }));
+    let indent = first.key.span.offset - starts[0];
+    let end = end_of_block(text, last.key.span.offset, indent);
+    let ends = starts[1..].iter().copied().chain([end]);
+    let mut pieces: Vec<(usize, &str)> = entries
+        .iter()
+        .zip(starts.iter().zip(ends))
+        .map(|(entry, (&start, end))| {
+            let place = order.iter().position(|name| *name == entry.key.value);
+            (place.unwrap_or(order.len()), &text[start..end])
+        })
+        .collect();
+    pieces.sort_by_key(|(place, _)| *place);
+    let body: Vec<&str> = pieces.iter().map(|(_, piece)| *piece).collect();
+    // A blank line stands between entries, not before the first.
+    let head = body[0].trim_start_matches('\n');
+    let moved: String = [head].into_iter().chain(body[1..].iter().copied()).collect();
+    format!("{}{moved}{}", &text[..starts[0]], &text[end..])
+}
+
+/// Returns where the comments and the blank line right above a line begin.
+fn with_comments(text: &str, start: usize) -> usize {
+    let mut at = start;
+    while at > 0 {
+        let above = text[..at - 1].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[above..at].trim();
+        if line.is_empty() {
+            return above;
+        }
+        if !line.starts_with('#') {
+            break;
+        }
+        at = above;
+    }
+    at
+}
+
+/// Returns where the entry that begins at an offset ends: before the next line that is indented less
+/// than its block or as much, but for blank lines and comments that lead to such a line.
+fn end_of_block(text: &str, offset: usize, indent: usize) -> usize {
+    let mut end = text.len();
+    let mut at = offset;
+    while let Some(line_end) = text[at..].find('\n').map(|found| at + found + 1) {
+        let line = text[line_end..].split('\n').next().unwrap_or_default();
+        let deep = line.len() - line.trim_start().len();
+        if !line.trim().is_empty() && !line.trim_start().starts_with('#') && deep <= indent {
+            end = with_comments(text, line_end);
+            break;
+        }
+        at = line_end;
+        if at >= text.len() {
+            break;
+        }
+    }
+    end
+}
+
+/// Returns all comments, in any order: none may get lost.
+fn comments(text: &str) -> Vec<&str> {
+    let mut found: Vec<&str> = text.lines().filter_map(comment).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Returns the comment of a line: what follows a `#` that stands at its start or behind a blank, and
+/// in no quotes.
+fn comment(line: &str) -> Option<&str> {
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, letter) in line.char_indices() {
+        match (quote, letter) {
+            (Some(open), _) if open == letter => quote = None,
+            (None, '#') if before.is_whitespace() => return Some(line[at + 1..].trim()),
+            (None, '"' | '\'') if " [{,:".contains(before) => quote = Some(letter),
+            _ => {}
+        }
+        before = letter;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::any;
+    use proptest::prop_assert_eq;
+    use proptest::proptest;
+
+    use super::canonical;
+    use super::comments;
+    use crate::manifest::FileId;
+    use crate::manifest::parse::parse;
+    use crate::seed::Seed;
+
+    fn laid_out(text: &str) -> String {
+        canonical(FileId(0), text).unwrap()
+    }
+
+    #[test]
+    fn fields_stand_in_order_with_their_comments_and_braces_are_kept() {
+        let text = r"# The study of a rainy day,
+# in two lines.
+
+seed:   7   # of luck
+name: 'rain'
+# What is compared.
+axes:
+    arm: [ none,classic ]
+
+stages:
+        # Images first.
+        retina:
+                params: { size: 32, fundus: {train: 20, test: 10} }
+                # What it does.
+                kind: load
+
+        parts: {inputs: {images: retina},
+           kind: split, params: {use: given}}
+        # The end.
+        last:
+                inputs:
+                   images: parts.train # training images
+                spans: [arm]
+                kind: classic-augment
+ablate: 1
+";
+        insta::assert_snapshot!(laid_out(text), @r#"
+        # The study of a rainy day,
+        # in two lines.
+
+        ablate: 1
+        name: "rain"
+        seed: 7 # of luck
+        # What is compared.
+        axes:
+          arm: [none, classic]
+
+        stages:
+          # Images first.
+          retina:
+            # What it does.
+            kind: load
+            params: {size: 32, fundus: {train: 20, test: 10}}
+
+          parts: {inputs: {images: retina}, kind: split, params: {use: given}}
+          # The end.
+          last:
+            kind: classic-augment
+            spans: [arm]
+            inputs:
+              images: parts.train # training images
+        "#);
+    }
+
+    /// Returns the lines of a text with blanks, empty lines and comments put in at random where they
+    /// mean nothing.
+    fn roughened(text: &str, seed: u64) -> String {
+        let mut stream = Seed(seed).stream();
+        let mut rough = String::new();
+        for (number, line) in text.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            if stream.chance(0.1) {
+                let _ = writeln!(rough, "{}# remark {number}", " ".repeat(2 * indent));
+            }
+            if stream.chance(0.1) {
+                rough += "\n\n";
+            }
+            // Twice as deep everywhere is the same structure.
+            let spaced = line.replace(", ", if stream.chance(0.5) { " ,  " } else { "," });
+            let body = if line.contains('#') || line.contains('"') { line } else { &spaced };
+            rough += &" ".repeat(2 * indent);
+            rough += body.trim_start();
+            rough += if stream.chance(0.1) { "   # aside\n" } else { "\n" };
+        }
+        rough
+    }
+
+    proptest! {
+        #[test]
+        fn a_layout_keeps_meaning_and_comments_and_is_its_own_layout(seed in any::<u64>()) {
+            let text = include_str!("../../pipelines/quickstart.yaml");
+            let rough = roughened(text, seed);
+            let once = laid_out(&rough);
+            let meaning = |text: &str| parse(FileId(0), text).unwrap().to_json();
+            prop_assert_eq!(meaning(&once), meaning(text));
+            prop_assert_eq!(comments(&once), comments(&rough));
+            prop_assert_eq!(laid_out(&once), once);
+        }
+    }
+}
