@@ -9,7 +9,6 @@ use crate::cli::study;
 use crate::cli::words;
 use crate::files;
 use crate::manifest;
-use crate::manifest::Problem;
 use crate::manifest::Problems;
 use crate::manifest::Report;
 use crate::manifest::Sources;
@@ -39,13 +38,10 @@ pub(crate) fn run(manifests: &[PathBuf], check: bool, screen: &Screen) -> Result
 fn canonical(path: &Path, screen: &Screen) -> Result<(String, String), Failure> {
     let name = path.display().to_string();
     let mut sources = Sources::default();
-    let laid_out = match String::from_utf8(files::read(path)?) {
-        Err(_) => Err(Problem::nowhere(format!("`{name}` is no text: it is not UTF-8"))),
-        Ok(text) => {
-            let file = sources.add(name.clone(), text.as_str());
-            manifest::canonical(file, &text).map(|canonical| (text, canonical))
-        }
-    };
+    let laid_out = manifest::text_of(path).and_then(|text| {
+        let file = sources.add(name.clone(), text.as_str());
+        manifest::canonical(file, &text).map(|canonical| (text, canonical))
+    });
     laid_out.map_err(|problem| {
         let report = Report { manifest: name, problems: Problems::from(problem), sources };
         study::drawn(&report, screen)

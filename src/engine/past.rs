@@ -152,9 +152,15 @@ mod tests {
     use serde_json::json;
 
     use super::Past;
+    use crate::artifact::Partition;
     use crate::digest::Digest;
+    use crate::engine::toys::NUMBER;
+    use crate::engine::toys::SUM;
+    use crate::engine::toys::Sketch;
     use crate::plan::TaskKey;
     use crate::plan::changes;
+    use crate::stage::Counts;
+    use crate::store::Output;
     use crate::store::Record;
 
     fn key(epochs: u32, input: u8, seed: u64) -> TaskKey {
@@ -202,5 +208,38 @@ mod tests {
         let mut other = key(40, 1, 1);
         other.kind = "score".to_owned();
         assert!(past.nearest(&other).is_none());
+    }
+
+    #[test]
+    fn time_grows_with_the_images_from_the_run_with_the_nearest_number() {
+        let images = |count: u64| Output {
+            digest: Digest::of_bytes(&count.to_le_bytes()),
+            bytes: 7,
+            summary: json!({"images": count}),
+            blobs: Vec::new(),
+        };
+        let mut sketch = Sketch::new();
+        let source = sketch.add("source", &NUMBER, &json!({}), &[]);
+        let sum = sketch.add("sum", &SUM, &json!({}), &[source]);
+        let mut past = Past::default();
+        let own = sketch.plan.task(sum).own_key();
+        for (count, seconds) in [(100, 4.0), (400, 10.0)] {
+            let output = images(count);
+            let key = TaskKey {
+                inputs: BTreeMap::from([("terms".to_owned(), vec![output.digest])]),
+                ..own.clone()
+            };
+            past.add(key, Record { seconds, ..record(count) });
+            let outputs = BTreeMap::from([("images".to_owned(), output)]);
+            let mut maker = own.clone();
+            maker.kind = "load".to_owned();
+            past.add(maker, Record { outputs, ..record(0) });
+        }
+        let mut seconds = |count: usize| {
+            let counts = Counts::of(Partition::Train, count);
+            sketch.task(source).counts.insert("value".to_owned(), counts);
+            past.expected(&sketch.plan, sketch.plan.task(sum)).unwrap().seconds
+        };
+        assert_eq!([100, 150, 400, 800].map(&mut seconds), [4.0, 6.0, 10.0, 20.0]);
     }
 }

@@ -57,6 +57,22 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Manifest, Report> {
 /// Largest file that is read as a manifest, bytes; a thousand stages take a tenth of one percent.
 const LARGEST: u64 = 16 << 20;
 
+/// Returns the text of a manifest, or why it is none.
+pub fn text_of(path: &Path) -> Result<String, Problem> {
+    let blame = |message: String| {
+        Problem::nowhere(message).help("name a manifest, such as `pipelines/quickstart.yaml`")
+    };
+    if std::fs::metadata(path).is_ok_and(|about| about.len() > LARGEST) {
+        let message = format!("`{}` is larger than 16 MiB, and no manifest", path.display());
+        return Err(blame(message));
+    }
+    let bytes = files::read(path).map_err(|error| blame(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        blame(format!("`{}` is no text: byte {at} is not UTF-8", path.display()))
+    })
+}
+
 struct Loader {
     sources: Sources,
     /// Files that are being read: each extends the next.
@@ -66,16 +82,7 @@ struct Loader {
 impl Loader {
     /// Reads a file and all that it extends. `named_at` is where another file names it.
     fn file(&mut self, path: &Path, named_at: Option<Span>) -> Result<Node, Problems> {
-        if std::fs::metadata(path).is_ok_and(|about| about.len() > LARGEST) {
-            let message = format!("`{}` is larger than 16 MiB, and no manifest", path.display());
-            return Err(blame(message, named_at));
-        }
-        let text = files::read(path).map_err(|error| unreadable(&error, named_at))?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let message = format!("`{}` is no text: byte {at} is not UTF-8", path.display());
-            blame(message, named_at)
-        })?;
+        let text = text_of(path).map_err(|problem| located(problem, named_at))?;
         let file = self.sources.add(path.display().to_string(), text.as_str());
         let root = parse(file, &text)?;
         if !matches!(root.content, Content::Map(_)) {
@@ -146,20 +153,13 @@ impl Loader {
     }
 }
 
-fn unreadable(error: &files::Error, named_at: Option<Span>) -> Problems {
-    blame(error.to_string(), named_at)
-}
-
-fn blame(message: String, named_at: Option<Span>) -> Problems {
+/// Puts a problem of a file to the place where another names it.
+fn located(problem: Problem, named_at: Option<Span>) -> Problem {
     match named_at {
-        Some(span) => {
-            Problem::at(span, message).help("paths are relative to the file that names them")
-        }
-        None => {
-            Problem::nowhere(message).help("name a manifest, such as `pipelines/quickstart.yaml`")
-        }
+        Some(_) => Problem { span: named_at, ..problem }
+            .help("paths are relative to the file that names them"),
+        None => problem,
     }
-    .into()
 }
 
 /// Returns a path without `folder/..`, for people to read.

@@ -24,6 +24,7 @@ pub use document::StageSpec;
 pub use document::TableSpec;
 pub use include::Manifest;
 pub use include::load;
+pub use include::text_of;
 pub use layout::canonical;
 pub use node::Content;
 pub use node::Entry;

@@ -1,5 +1,5 @@
-//! Any bytes as a manifest: they become a plan or problems that can be drawn; nothing panics, hangs
-//! or takes much memory.
+//! Any bytes as a manifest: they become a plan or problems that can be drawn, and a layout that is its
+//! own layout; nothing panics, hangs or takes much memory.
 
 #![no_main]
 
@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use ablate::manifest;
 use ablate::manifest::Report;
+use ablate::manifest::Sources;
 use ablate::plan;
 use ablate::plan::DataFolders;
 use ablate::stages::STAGES;
@@ -28,7 +29,19 @@ fn draw(report: &Report) {
     }
 }
 
+/// Lays a text out; what has a layout has it once and for all.
+fn lay_out(text: &str) {
+    let file = Sources::default().add("study.yaml", text);
+    if let Ok(once) = manifest::canonical(file, text) {
+        let twice = manifest::canonical(file, &once).expect("a layout can be laid out");
+        assert_eq!(once, twice, "a layout is its own layout");
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        lay_out(text);
+    }
     std::fs::write(&*FILE, bytes).expect("the temporary folder can be written to");
     let manifest = match manifest::load(&FILE, &[]) {
         Ok(manifest) => manifest,
@@ -40,6 +53,8 @@ fuzz_target!(|bytes: &[u8]| {
                 let selected = plan.select(&task.to_string()).expect("a task is found by its name");
                 assert_eq!(selected.tasks.first(), Some(&task.id));
             }
+            assert_eq!(plan::Difference::between(&plan, &plan).things(), 0);
+            let _ = plan.contrasts();
         }
         Err(problems) => draw(&manifest.report(problems)),
     }
