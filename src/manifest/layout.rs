@@ -17,17 +17,26 @@ use crate::manifest::parse::parse;
 /// Longest line, where something can be broken.
 const WIDTH: usize = 120;
 
+/// Most layouts until one is its own layout.
+const ROUNDS: usize = 4;
+
 /// Returns the text of a manifest in its canonical layout; `file` is where problems are.
 pub fn canonical(file: FileId, text: &str) -> Result<String, Problem> {
     let meant = parse(file, text)?.to_json();
-    let spaced = spaced(text).map_err(|error| refused(file, &error))?;
-    let ordered = ordered(&spaced).unwrap_or(spaced);
-    let kept = parse(file, &ordered).is_ok_and(|node| node.to_json() == meant);
-    if kept && comments(&ordered) == comments(text) {
-        Ok(ordered)
-    } else {
-        Err(refused(file, "its meaning would change"))
+    let mut laid_out = text.to_owned();
+    for _ in 0..ROUNDS {
+        let spaced = spaced(&laid_out).map_err(|error| refused(file, &error))?;
+        let next = ordered(&spaced).unwrap_or(spaced);
+        let kept = parse(file, &next).is_ok_and(|node| node.to_json() == meant);
+        if !kept || comments(&next) != comments(text) {
+            return Err(refused(file, "its meaning would change"));
+        }
+        if next == laid_out {
+            return Ok(next);
+        }
+        laid_out = next;
     }
+    Err(refused(file, "no layout of it lasts"))
 }
 
 fn refused(file: FileId, why: &str) -> Problem {
@@ -45,7 +54,7 @@ fn spaced(text: &str) -> Result<String, String> {
         ..LanguageOptions::default()
     };
     pretty_yaml::format_text(text, &FormatOptions { layout, language })
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 /// Returns the text with the fields of the manifest and of each stage in order, where they stand on
