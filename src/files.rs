@@ -13,6 +13,9 @@ use std::sync::atomic::Ordering;
 
 use crate::digest::Digest;
 
+#[cfg(test)]
+pub(crate) mod faults;
+
 /// A file operation that failed, with what was tried and where.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`: {source}", path.display())]
@@ -64,31 +67,41 @@ pub struct Found {
     pub size: u64,
 }
 
-fn context<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
-    move |source| Error { action, path: path.to_owned(), source }
+/// Does one thing to a file, and says what and where if it fails. Tests let it fail here.
+fn attempt<T>(
+    action: &'static str,
+    path: &Path,
+    work: impl FnOnce() -> io::Result<T>,
+) -> Result<T, Error> {
+    #[cfg(test)]
+    let work = || match faults::next(action, path) {
+        Some(fault) => Err(fault.into()),
+        None => work(),
+    };
+    work().map_err(|source| Error { action, path: path.to_owned(), source })
 }
 
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(context("read", path))
+    attempt("read", path, || fs::read(path))
 }
 
 /// Maps a file into memory. The file must not shrink meanwhile: stored objects never change.
 pub fn map(path: &Path) -> Result<Mapped, Error> {
-    let file = fs::File::open(path).map_err(context("open", path))?;
-    let size = file.metadata().map_err(context("look at", path))?.len();
+    let file = attempt("open", path, || fs::File::open(path))?;
+    let size = attempt("look at", path, || file.metadata())?.len();
     if size == 0 {
         return Ok(Mapped(None)); // an empty file cannot be mapped
     }
     #[expect(unsafe_code, reason = "mapping is how large images are read; objects are read-only")]
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(context("map", path))?;
+    let map = attempt("map", path, || unsafe { memmap2::Mmap::map(&file) })?;
     Ok(Mapped(Some(map)))
 }
 
 /// Returns the BLAKE3 digest of a file's content, hashed on all cores.
 pub fn digest(path: &Path) -> Result<Digest, Error> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_mmap_rayon(path).map_err(context("hash", path))?;
+    attempt("hash", path, || hasher.update_mmap_rayon(path).map(drop))?;
     Ok(hasher.finalize().into())
 }
 
@@ -100,15 +113,15 @@ pub fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
     while let Some((folder, prefix)) = open.pop() {
         let entries = match fs::read_dir(&folder) {
             Err(error) if !prefix.is_empty() && has_vanished(&folder, &error) => continue,
-            entries => entries.map_err(context("list", &folder))?,
+            entries => attempt("list", &folder, || entries)?,
         };
         for entry in entries {
-            let entry = entry.map_err(context("list", &folder))?;
+            let entry = attempt("list", &folder, || entry)?;
             let path = entry.path();
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             let about = match fs::metadata(&path) {
                 Err(error) if has_vanished(&path, &error) => continue,
-                about => about.map_err(context("look at", &path))?,
+                about => attempt("look at", &path, || about)?,
             };
             if about.is_dir() {
                 open.push((path, format!("{name}/")));
@@ -134,7 +147,7 @@ pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), 
     let (scratch, file) = create_scratch(scratches, scratch_name)?;
     let written = write_synced(&scratch, file, bytes).and_then(|()| {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-        fs::rename(&scratch, path).map_err(context("write", path))
+        attempt("write", path, || fs::rename(&scratch, path))
     });
     if written.is_err() {
         let _ = remove_file(&scratch);
@@ -146,66 +159,66 @@ pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), 
 /// Writes a new file without the care of [`write()`]: for scratch folders that are published whole.
 pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     create_folder(parent(path))?;
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
-    fs::write(path, bytes).map_err(context("write", path))
+    let file = attempt("write", path, || {
+        fs::OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    })?;
+    put(path, file, bytes).map(drop)
 }
 
 /// Opens a file to which lines are added at the end.
 pub fn append(path: &Path) -> Result<fs::File, Error> {
     create_folder(parent(path))?;
-    fs::OpenOptions::new().create(true).append(true).open(path).map_err(context("open", path))
+    attempt("write", path, || fs::OpenOptions::new().create(true).append(true).open(path))
 }
 
 /// Moves a synced file or folder to a place on the same file system, replacing a file there.
 pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     create_folder(parent(to))?;
     #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-    fs::rename(from, to).map_err(context("move to", to))?;
+    attempt("move to", to, || fs::rename(from, to))?;
     sync_folder(parent(to))
 }
 
 /// Forces a file's content to disk.
 pub fn sync(path: &Path) -> Result<(), Error> {
-    let file = fs::File::open(path).map_err(context("open", path))?;
-    file.sync_all().map_err(context("sync", path))
+    let file = attempt("open", path, || fs::File::open(path))?;
+    attempt("sync", path, || file.sync_all())
 }
 
 /// Forces a folder's list of names to disk.
 pub fn sync_folder(folder: &Path) -> Result<(), Error> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let handle = fs::File::open(folder).map_err(context("open", folder))?;
+    let handle = attempt("open", folder, || fs::File::open(folder))?;
     // Some network file systems cannot sync a folder; they say so and lose nothing by it.
-    match handle.sync_all() {
+    attempt("sync", folder, || match handle.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        other => other.map_err(context("sync", folder)),
-    }
+        other => other,
+    })
 }
 
 /// Creates a folder and those above it.
 pub fn create_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
-    fs::create_dir_all(folder).map_err(context("create", folder))
+    attempt("create", folder, || fs::create_dir_all(folder))
 }
 
 /// Takes away the right to write a file.
 pub fn make_read_only(path: &Path) -> Result<(), Error> {
-    let mut rights = fs::metadata(path).map_err(context("look at", path))?.permissions();
+    let mut rights = attempt("look at", path, || fs::metadata(path))?.permissions();
     rights.set_readonly(true);
-    fs::set_permissions(path, rights).map_err(context("protect", path))
+    attempt("protect", path, || fs::set_permissions(path, rights))
 }
 
 /// Removes a file; one that is gone already is no error.
 pub fn remove_file(path: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
-    let removed = fs::remove_file(path);
-    gone_is_fine(removed).map_err(context("remove", path))
+    attempt("remove", path, || gone_is_fine(fs::remove_file(path)))
 }
 
 /// Removes a folder with all in it; one that is gone already is no error.
 pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
-    let removed = fs::remove_dir_all(folder);
-    gone_is_fine(removed).map_err(context("remove", folder))
+    attempt("remove", folder, || gone_is_fine(fs::remove_dir_all(folder)))
 }
 
 /// Returns a file name that no other process or thread of this machine uses.
@@ -225,14 +238,24 @@ fn create_scratch(
         let path = folder.join(name());
         match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            opened => return opened.map_err(context("write", &path)).map(|file| (path, file)),
+            opened => return attempt("write", &path, || opened).map(|file| (path, file)),
         }
     }
 }
 
-fn write_synced(path: &Path, mut file: fs::File, bytes: &[u8]) -> Result<(), Error> {
-    file.write_all(bytes).map_err(context("write", path))?;
-    file.sync_all().map_err(context("sync", path))
+fn write_synced(path: &Path, file: fs::File, bytes: &[u8]) -> Result<(), Error> {
+    let file = put(path, file, bytes)?;
+    attempt("sync", path, || file.sync_all())
+}
+
+/// Writes into an opened file.
+fn put(path: &Path, mut file: fs::File, bytes: &[u8]) -> Result<fs::File, Error> {
+    let written = attempt("write", path, || file.write_all(bytes));
+    #[cfg(test)]
+    if written.as_ref().is_err_and(faults::is_short) {
+        let _ = file.write_all(&bytes[..bytes.len() / 2]);
+    }
+    written.map(|()| file)
 }
 
 fn parent(path: &Path) -> &Path {

@@ -29,6 +29,8 @@ mod workers;
 #[cfg(test)]
 mod fake_workers;
 #[cfg(test)]
+mod mishaps;
+#[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the ports of a kind are public")]
