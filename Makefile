@@ -9,7 +9,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test build libtorch lint fmt bench fuzz deny docs clean
+.PHONY: help demo test build libtorch lint fmt bench fuzz soak deny docs clean
 
 CARGO ?= cargo
 export CUDA
@@ -81,6 +81,11 @@ fuzz: ## Feeds damaged manifests for ten minutes; needs a nightly compiler.
 	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz manifest \
 		target/fuzz-corpus tests/manifests/bad pipelines pipelines/ablations -- \
 		-dict=tests/fuzz/manifest.dict -max_total_time=600 -timeout=5 -max_len=16384 -malloc_limit_mb=200 -rss_limit_mb=2048
+
+soak: export ABLATE_WORKER = $(CURDIR)/target/release/ablate-worker
+soak: export ABLATE_SOAK ?= 200
+soak: build ## Kills engines and workers two hundred times.
+	$(CARGO) test --locked --test it soak -- --nocapture
 
 clean: ## Removes what was built; libtorch and the cache of artifacts stay.
 	$(CARGO) clean

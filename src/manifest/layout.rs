@@ -5,13 +5,17 @@ use pretty_yaml::config::FormatOptions;
 use pretty_yaml::config::LanguageOptions;
 use pretty_yaml::config::LayoutOptions;
 
+use crate::manifest::Content;
 use crate::manifest::Entry;
 use crate::manifest::FileId;
 use crate::manifest::Node;
 use crate::manifest::Problem;
+use crate::manifest::Problems;
 use crate::manifest::Span;
 use crate::manifest::document::FIELDS;
 use crate::manifest::document::STAGE_FIELDS;
+use crate::manifest::fields::MAP;
+use crate::manifest::fields::wrong;
 use crate::manifest::parse::parse;
 
 /// Longest line, where something can be broken.
@@ -22,8 +26,14 @@ const ROUNDS: usize = 4;
 
 /// Returns the text of a manifest in its canonical layout; `file` is where problems are.
 pub fn canonical(file: FileId, text: &str) -> Result<String, Problem> {
-    let meant = parse(file, text)?.to_json();
-    let mut laid_out = text.to_owned();
+    let root = parse(file, text)?;
+    if !matches!(root.content, Content::Map(_)) {
+        let mut problems = Problems::default();
+        wrong(&root, "the manifest", "a map", MAP, &mut problems);
+        return problems.0.into_iter().next().map_or(Ok(text.to_owned()), Err);
+    }
+    let meant = root.to_json();
+    let mut laid_out = with_flush_head(text);
     for _ in 0..ROUNDS {
         let spaced = spaced(&laid_out).map_err(|error| refused(file, &error))?;
         let next = ordered(&spaced).unwrap_or(spaced);
@@ -31,7 +41,7 @@ pub fn canonical(file: FileId, text: &str) -> Result<String, Problem> {
         if !kept || comments(&next) != comments(text) {
             return Err(refused(file, "its meaning would change"));
         }
-        if next == laid_out {
+        if next == laid_out && with_flush_head(&next) == next {
             return Ok(next);
         }
         laid_out = next;
@@ -39,10 +49,22 @@ pub fn canonical(file: FileId, text: &str) -> Result<String, Problem> {
     Err(refused(file, "no layout of it lasts"))
 }
 
+/// Returns the text with the comments at its beginning flush left: what is above all is in nothing.
+fn with_flush_head(text: &str) -> String {
+    let body = text.split_inclusive('\n').take_while(|line| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#')
+    });
+    let head: usize = body.map(str::len).sum();
+    let flush = text[..head].split_inclusive('\n').map(|line| line.trim_start_matches(' '));
+    flush.collect::<String>() + &text[head..]
+}
+
 fn refused(file: FileId, why: &str) -> Problem {
     let start = Span { file, offset: 0, length: 0 };
     let message = format!("this manifest cannot be laid out anew: {why}");
-    Problem::at(start, message).help("write values without anchors and tags, and try again")
+    Problem::at(start, message)
+        .help("set its fields in order by hand, without anchors, tags and odd indentation")
 }
 
 /// Returns the text with canonical blanks, lines and quotes.
@@ -53,8 +75,11 @@ fn spaced(text: &str) -> Result<String, String> {
         trailing_comma: false,
         ..LanguageOptions::default()
     };
-    pretty_yaml::format_text(text, &FormatOptions { layout, language })
-        .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+    let options = FormatOptions { layout, language };
+    // Its code for block scalars trusts their indentation; what it cannot take is left as it is.
+    let spaced = std::panic::catch_unwind(|| pretty_yaml::format_text(text, &options));
+    let spaced = spaced.map_err(|_| "its indentation is too odd".to_owned())?;
+    spaced.map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 /// Returns the text with the fields of the manifest and of each stage in order, where they stand on
@@ -109,16 +134,19 @@ fn sorted(text: &str, entries: &[Entry], order: &[&str]) -> String {
     format!("{}{moved}{}", &text[..starts[0]], &text[end..])
 }
 
-/// Returns where the comments and the blank line right above a line begin.
+/// Returns where the comments right above a line begin that are indented as it is, and the blank line
+/// above them. A deeper comment belongs to what stands above it.
 fn with_comments(text: &str, start: usize) -> usize {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let own = indent(text[start..].lines().next().unwrap_or_default());
     let mut at = start;
     while at > 0 {
         let above = text[..at - 1].rfind('\n').map_or(0, |at| at + 1);
-        let line = text[above..at].trim();
+        let line = text[above..at].trim_end();
         if line.is_empty() {
             return above;
         }
-        if !line.starts_with('#') {
+        if !line.trim_start().starts_with('#') || indent(line) != own {
             break;
         }
         at = above;
@@ -126,21 +154,21 @@ fn with_comments(text: &str, start: usize) -> usize {
     at
 }
 
-/// Returns where the entry that begins at an offset ends: before the next line that is indented less
-/// than its block or as much, but for blank lines and comments that lead to such a line.
+/// Returns where the entry that begins at an offset ends: behind its last line that is indented more
+/// than its block. Blank lines and comments behind it belong to the block or to what follows.
 fn end_of_block(text: &str, offset: usize, indent: usize) -> usize {
-    let mut end = text.len();
-    let mut at = offset;
-    while let Some(line_end) = text[at..].find('\n').map(|found| at + found + 1) {
-        let line = text[line_end..].split('\n').next().unwrap_or_default();
+    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let mut lines = text[start..].split_inclusive('\n');
+    let mut at = start + lines.next().map_or(0, str::len);
+    let mut end = at;
+    for line in lines {
         let deep = line.len() - line.trim_start().len();
-        if !line.trim().is_empty() && !line.trim_start().starts_with('#') && deep <= indent {
-            end = with_comments(text, line_end);
-            break;
-        }
-        at = line_end;
-        if at >= text.len() {
-            break;
+        at += line.len();
+        if !line.trim().is_empty() {
+            if deep <= indent {
+                break;
+            }
+            end = at;
         }
     }
     end
@@ -158,8 +186,14 @@ fn comments(text: &str) -> Vec<&str> {
 fn comment(line: &str) -> Option<&str> {
     let mut quote = None;
     let mut before = ' ';
-    for (at, letter) in line.char_indices() {
+    let mut letters = line.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
         match (quote, letter) {
+            // `\"` and `''` stand for quotes within quotes.
+            (Some('"'), '\\') => drop(letters.next()),
+            (Some('\''), '\'') if letters.peek().is_some_and(|(_, next)| *next == '\'') => {
+                letters.next();
+            }
             (Some(open), _) if open == letter => quote = None,
             (None, '#') if before.is_whitespace() => return Some(line[at + 1..].trim()),
             (None, '"' | '\'') if " [{,:".contains(before) => quote = Some(letter),
@@ -244,6 +278,64 @@ ablate: 1
         "#);
     }
 
+    #[test]
+    fn a_comment_stays_with_what_it_is_about() {
+        let text = r"
+    # Above all.
+stages:
+  a:
+    params:
+      size: 32
+      # lesions: 3.0
+    # The kind.
+    kind: load
+    # At the end of a.
+  b:
+    about: |
+      A text.
+
+      # A heading of the text.
+    kind: split
+    # inputs: {images: a}
+axes:
+  arm: [a, b]
+  # seed: [1, 2, 3]
+# What decides.
+seed: 3
+name: x
+# ablate: 2
+ablate: 1
+# The end.
+";
+        insta::assert_snapshot!(laid_out(text), @"
+        # Above all.
+        # ablate: 2
+        ablate: 1
+        name: x
+        # What decides.
+        seed: 3
+        axes:
+          arm: [a, b]
+          # seed: [1, 2, 3]
+        stages:
+          a:
+            # The kind.
+            kind: load
+            params:
+              size: 32
+              # lesions: 3.0
+            # At the end of a.
+          b:
+            kind: split
+            about: |
+              A text.
+
+              # A heading of the text.
+            # inputs: {images: a}
+        # The end.
+        ");
+    }
+
     /// Returns the lines of a text with blanks, empty lines and comments put in at random where they
     /// mean nothing.
     fn roughened(text: &str, seed: u64) -> String {
@@ -265,6 +357,16 @@ ablate: 1
             rough += if stream.chance(0.1) { "   # aside\n" } else { "\n" };
         }
         rough
+    }
+
+    #[test]
+    fn a_comment_stands_behind_a_blank_and_in_no_quotes() {
+        let found = |line| super::comment(line);
+        assert_eq!(found("a: b # c"), Some("c"));
+        assert_eq!(found("a: b#c"), None);
+        assert_eq!(found("a: 'it''s # b' # c"), Some("c"));
+        assert_eq!(found(r#"a: "\" # b" # c"#), Some("c"));
+        assert_eq!(found("a: it's # c"), Some("c"));
     }
 
     proptest! {

@@ -20,6 +20,7 @@ use crate::plan::cells::Tasks;
 use crate::plan::crossing;
 use crate::plan::data::Finder;
 use crate::plan::graph::StageGraph;
+use crate::plan::interpolate::LARGEST;
 use crate::plan::interpolate::Scope;
 use crate::plan::link::Linked;
 use crate::plan::link::LinkedFeed;
@@ -38,7 +39,8 @@ pub fn build(
     check_table(document, &axes, &mut problems);
     let linked = Linker::new(document, &axes, kinds, &mut problems).link_all(&mut problems);
     let order = order(&linked, &mut problems);
-    let scope = Scope { vars: &document.vars, axes: &axes };
+    let left = std::cell::Cell::new(LARGEST);
+    let scope = Scope { vars: &document.vars, axes: &axes, left: &left };
     let mut unclear = BTreeSet::new();
     let mut named: Vec<BTreeSet<usize>> = Vec::new();
     for (at, stage) in linked.iter().enumerate() {

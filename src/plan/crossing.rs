@@ -83,15 +83,13 @@ ablate: 1
 name: x
 axes: {site: [here, there], rate: [1, 2]}
 stages:
-  numbers: {kind: draw, params: {count: "${axis.site.count}"}}
+  numbers: {kind: draw, params: {file: "${axis.site}.csv"}}
   parts: {kind: divide, inputs: {numbers: numbers}}
   fit: {kind: fit, inputs: {numbers: parts.train}, params: {rate: "${axis.rate}"}}
 "#;
 
     fn study(score: &str) -> String {
-        let sites = "[{name: here, count: 9}, {name: there, count: 8}]";
-        let head = STUDY.replace("[here, there]", sites);
-        format!("{head}  score: {{kind: judge, {score}}}\n")
+        format!("{STUDY}  score: {{kind: judge, {score}}}\n")
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A text that is one placeholder takes the value as it is, so a number stays a number; within a
 //! longer text the value becomes text. `$${` stands for `${`.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -16,10 +17,13 @@ use crate::manifest::Span;
 use crate::manifest::did_you_mean;
 use crate::manifest::quoted;
 use crate::plan::axes::Axes;
-use crate::plan::axes::Cell;
+use crate::plan::axes::Cell as Point;
 
 /// Deepest nesting of placeholders: vars may use vars.
 const DEPTH: usize = 16;
+
+/// Most that the placeholders of all stages may come to, bytes; each value counts one more.
+pub(super) const LARGEST: usize = 4 << 20;
 
 const CLOSE: &str = "close it with `}`, or write `$${` for a literal `${`";
 const FLAT: &str = "give an axis values that are maps, and write `${axis.NAME.FIELD}`";
@@ -31,6 +35,23 @@ pub(super) struct Scope<'a> {
     pub(super) vars: &'a Node,
     /// The study's axes.
     pub(super) axes: &'a Axes,
+    /// How much more placeholders may come to; [`LARGEST`] at first.
+    pub(super) left: &'a Cell<usize>,
+}
+
+/// What it takes to fill a node in, and how much more it may come to.
+struct Filling<'a> {
+    cell: &'a Point,
+    left: usize,
+    problems: &'a mut Problems,
+}
+
+impl Filling<'_> {
+    /// Counts a value; returns whether there is room for it. That there is none has been reported.
+    fn takes(&mut self, bytes: usize) -> bool {
+        self.left = self.left.saturating_sub(1 + bytes);
+        self.left > 0
+    }
 }
 
 enum Part<'a> {
@@ -39,10 +60,21 @@ enum Part<'a> {
 }
 
 impl Scope<'_> {
+    /// Counts what a placeholder stands for; returns whether there is room for it.
+    fn takes(self, bytes: usize) -> bool {
+        self.left.set(self.left.get().saturating_sub(bytes));
+        self.left.get() > 0
+    }
+
     /// Returns the axes that a node names, through vars too, and reports what cannot be named.
     pub(super) fn axes_in(self, node: &Node, problems: &mut Problems) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         self.collect(node, DEPTH, &mut found, problems);
+        if self.left.get() == 0 {
+            let message = "what placeholders stand for up to here is larger than 4 MiB";
+            let help = "write fewer values of `vars` that repeat others";
+            problems.push(Problem::at(node.span, message).help(help));
+        }
         found
     }
 
@@ -65,6 +97,9 @@ impl Scope<'_> {
                 }
             }
             Content::Text(text) => {
+                if !self.takes(1 + text.len()) {
+                    return;
+                }
                 let parts = match parts(text) {
                     Ok(parts) => parts,
                     Err((message, help)) => {
@@ -106,6 +141,7 @@ impl Scope<'_> {
                 let located = Located::new(axis.to_owned(), span);
                 let Some(axis) = self.axes.axis(&located, problems) else { return Ok(()) };
                 found.insert(axis);
+                self.takes(self.axes.all[axis].values.len());
                 for value in 0..self.axes.all[axis].values.len() {
                     self.field(axis, value, path, span)?;
                 }
@@ -121,33 +157,38 @@ impl Scope<'_> {
     }
 
     /// Returns a node's value in a cell. Placeholders that [`Self::axes_in`] reported stay empty.
-    pub(super) fn fill(self, node: &Node, cell: &Cell, problems: &mut Problems) -> Value {
-        self.fill_to(node, cell, DEPTH, problems)
+    pub(super) fn fill(self, node: &Node, cell: &Point, problems: &mut Problems) -> Value {
+        let mut filling = Filling { cell, left: LARGEST, problems };
+        self.fill_to(node, DEPTH, &mut filling)
     }
 
-    fn fill_to(self, node: &Node, cell: &Cell, depth: usize, problems: &mut Problems) -> Value {
-        let mut inner = |node: &Node| self.fill_to(node, cell, depth, problems);
+    fn fill_to(self, node: &Node, depth: usize, filling: &mut Filling<'_>) -> Value {
+        let mut inner = |node: &Node| self.fill_to(node, depth, filling);
         match &node.content {
             Content::List(items) => items.iter().map(inner).collect(),
             Content::Map(entries) => {
                 entries.iter().map(|entry| (entry.key.value.clone(), inner(&entry.value))).collect()
             }
             Content::Text(text) if text.contains("${") => {
+                if !filling.takes(text.len()) {
+                    return Value::Null;
+                }
                 let parts = parts(text).unwrap_or_default();
                 if let [Part::Name(name)] = parts.as_slice() {
-                    return self.lookup(name, cell, depth, problems);
+                    return self.lookup(name, depth, filling);
                 }
                 let mut filled = String::new();
                 for part in parts {
                     match part {
                         Part::Text(text) => filled.push_str(text),
-                        Part::Name(name) => match self.lookup(name, cell, depth, problems) {
+                        Part::Name(name) => match self.lookup(name, depth, filling) {
                             Value::String(text) => filled.push_str(&text),
                             Value::Array(_) | Value::Object(_) => {
                                 let message = format!(
                                     "`${{{name}}}` is no text and no number, and stands within a text"
                                 );
-                                problems.push(Problem::at(place(node, text, name), message));
+                                let problem = Problem::at(place(node, text, name), message);
+                                filling.problems.push(problem);
                             }
                             other => filled.push_str(&other.to_string()),
                         },
@@ -155,21 +196,22 @@ impl Scope<'_> {
                 }
                 Value::String(filled)
             }
-            _ => node.to_json(),
+            _ if filling.takes(node.text().map_or(0, str::len)) => node.to_json(),
+            _ => Value::Null,
         }
     }
 
-    fn lookup(self, name: &str, cell: &Cell, depth: usize, problems: &mut Problems) -> Value {
+    fn lookup(self, name: &str, depth: usize, filling: &mut Filling<'_>) -> Value {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let nowhere = self.vars.span;
         match root {
             "vars" if depth > 0 => self
                 .var(rest, nowhere)
-                .map_or(Value::Null, |var| self.fill_to(var, cell, depth - 1, problems)),
+                .map_or(Value::Null, |var| self.fill_to(var, depth - 1, filling)),
             "axis" => {
                 let (axis, path) = rest.split_once('.').unwrap_or((rest, ""));
                 let axis = self.axes.find(axis);
-                let point = axis.and_then(|axis| Some((axis, *cell.get(&axis)?)));
+                let point = axis.and_then(|axis| Some((axis, *filling.cell.get(&axis)?)));
                 point
                     .and_then(|(axis, value)| self.field(axis, value, path, nowhere).ok())
                     .unwrap_or(Value::Null)

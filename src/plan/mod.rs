@@ -17,6 +17,7 @@ mod leak;
 mod link;
 #[cfg(test)]
 mod naive_proof;
+mod origin;
 mod own;
 mod proof;
 mod select;

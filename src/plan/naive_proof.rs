@@ -104,7 +104,7 @@ fn study(steps: &[Step]) -> (String, BTreeSet<String>) {
         let mut made: Vec<Output> = Vec::new();
         match step {
             Step::Draw => {
-                line("draw", &format!("params: {{count: {}}}", 1000 + at));
+                line("draw", &format!("params: {{file: n{at}.csv}}"));
                 made.push(Output { name: name.clone(), images: all(at, &dividing), pure: true });
             }
             Step::Divide(_) if !dividing.contains(&at) => continue,

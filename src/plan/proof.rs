@@ -1,17 +1,16 @@
 //! The proof of provenance: which images every artifact was made from, that no test image reaches
 //! what fits, selects or labels, and that nothing is measured by images it was made from.
 //!
-//! Knows images by their source and the parts of splits, not one by one: that two sources hold the
+//! Knows images by their source and the parts of splits, not one by one: that two files hold the
 //! same image is not seen here.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::artifact::Partition;
-use crate::digest::Digest;
 use crate::plan::InputRef;
 use crate::plan::Task;
-use crate::plan::TaskId;
+use crate::plan::origin::Origins;
 use crate::plan::strand::Strand;
 use crate::stage::Lineage;
 use crate::stage::Port;
@@ -56,8 +55,7 @@ pub(super) struct Proof {
     /// For each task and output port, the strands of its images but for those that were permitted
     /// where they may not be.
     strands: Vec<BTreeMap<&'static str, Strands>>,
-    /// The first task of each recipe.
-    firsts: BTreeMap<Digest, TaskId>,
+    origins: Origins,
 }
 
 /// Images straight from a source belong to every part, until they are divided.
@@ -92,8 +90,8 @@ impl Proof {
     }
 
     fn leaving(&mut self, task: &Task, entering: &Strands) -> BTreeMap<&'static str, Strands> {
-        let same = task.recipe.map(|recipe| *self.firsts.entry(recipe).or_insert(task.id));
-        let id = same.unwrap_or(task.id);
+        self.origins.add(task);
+        let id = self.origins.first(task.id);
         let strands = |port: &Port| match port.lineage {
             Lineage::All => Strands::from([Strand::of(id)]),
             Lineage::Inputs => entering.clone(),
@@ -142,7 +140,7 @@ impl Proof {
                 for &from in task.inputs.get(other.name).into_iter().flatten() {
                     let trained = |one: &&Strand| one.partition() == Some(Partition::Train);
                     let mut ways = self.strands(from).iter().filter(trained);
-                    if let Some(way) = ways.find(|way| !way.is_apart_from(strand)) {
+                    if let Some(way) = ways.find(|way| !self.are_apart(way, strand)) {
                         let way = self.way(tasks, from, way);
                         return Some((strand, Fault::Known { port: other.name, way }));
                     }
@@ -150,6 +148,13 @@ impl Proof {
             }
         }
         None
+    }
+
+    /// Returns whether no image can have come by both ways: sources have nothing in common, or a split
+    /// divided them.
+    fn are_apart(&self, one: &Strand, other: &Strand) -> bool {
+        let (here, there) = (one.source(), other.source());
+        one.is_apart_from(other) && (here == there || !self.origins.are_related(here, there))
     }
 
     /// Returns the way of a strand from its source to an input.
@@ -273,6 +278,29 @@ mod tests {
         }
         // The same split under another name divides the same way.
         plan(&score("other.test").replace("turn: 1", "turn: 0"));
+    }
+
+    #[test]
+    fn one_source_loaded_twice_is_one_source_whether_its_data_is_at_hand_or_not() {
+        let study = |source: &str, twin: &str, split: &str, test: &str| {
+            format!(
+                "ablate: 1\nname: x\nstages:\n  one: {{kind: draw, params: {{{source}}}}}\n  two: {{kind: draw, params: {{{twin}}}}}\n  parts: {{kind: divide, inputs: {{numbers: one}}}}\n  others: {{kind: divide, inputs: {{numbers: two}}, params: {{turn: {split}}}}}\n  fit: {{kind: fit, inputs: {{numbers: parts.train}}}}\n  score: {{kind: judge, inputs: {{model: fit, numbers: {test}}}}}\n"
+            )
+        };
+        for (source, twin, other) in
+            [("file: n.csv", "file: n.csv", "file: m.csv"), ("count: 9", "count: 9", "file: m.csv")]
+        {
+            plan(&study(source, twin, "0", "others.test"));
+            plan(&study(source, other, "1", "others.test"));
+            let told = faults(&study(source, twin, "1", "others.test"));
+            assert!(told.contains("may have trained what enters `model`"), "{told}");
+        }
+        // Of the same file, but not the same images: what is in which part is not known.
+        let told = faults(&study("file: n.csv, count: 5", "file: n.csv", "0", "others.test"));
+        assert!(told.contains("may have trained what enters `model`"), "{told}");
+        // As many numbers drawn by the same seed begin with the same ones.
+        let told = faults(&study("count: 9", "count: 8", "0", "others.test"));
+        assert!(told.contains("may have trained what enters `model`"), "{told}");
     }
 
     #[test]

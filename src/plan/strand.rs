@@ -11,7 +11,7 @@ struct Part {
     partition: Partition,
 }
 
-/// One way by which images came into an artifact. Tasks with the same recipe count as one.
+/// One way by which images came into an artifact. Tasks that give the same images count as one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Strand {
     source: TaskId,
@@ -22,6 +22,11 @@ impl Strand {
     /// Returns the strand of all images of a source.
     pub(super) fn of(source: TaskId) -> Self {
         Self { source, parts: Vec::new() }
+    }
+
+    /// Returns where its images come from.
+    pub(super) fn source(&self) -> TaskId {
+        self.source
     }
 
     /// Returns the strand of those of its images that leave a split by a port.

@@ -61,6 +61,8 @@ pub struct StageKind {
     pub runner: Runner,
     /// Params that enter no key, because they decide nothing of what it gives.
     pub beside_key: &'static [&'static str],
+    /// Params that change how images look, and not which there are nor how they are parted.
+    pub appearance: &'static [&'static str],
     /// What enters.
     pub inputs: &'static [Port],
     /// What leaves; the first is meant where a manifest names only the stage.
@@ -91,6 +93,7 @@ impl StageKind {
             about: S::ABOUT,
             runner: S::RUNNER,
             beside_key: S::BESIDE_KEY,
+            appearance: S::APPEARANCE,
             inputs: S::Inputs::PORTS,
             outputs: S::Outputs::PORTS,
             schema: params::schema::<S>,

@@ -57,6 +57,8 @@ pub trait Stage {
     const RUNNER: Runner;
     /// Params that decide how a run goes and nothing of what it gives; they enter no key.
     const BESIDE_KEY: &'static [&'static str] = &[];
+    /// Params that change how images look, and not which there are nor how they are parted.
+    const APPEARANCE: &'static [&'static str] = &[];
 
     /// What the manifest says below `params`; documented, with defaults, ranges and units.
     type Params: Serialize + DeserializeOwned + JsonSchema;

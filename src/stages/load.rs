@@ -108,6 +108,7 @@ impl Stage for Load {
     const RUNNER: Runner = Runner::Inline;
     // The content itself is in the key; to demand it or not changes nothing of what is loaded.
     const BESIDE_KEY: &'static [&'static str] = &["blake3"];
+    const APPEARANCE: &'static [&'static str] = &["size", "resize", "classes"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;

@@ -19,6 +19,8 @@ mod keys;
 mod layers;
 mod manifests;
 mod pipelines;
+mod processes;
 mod sandbox;
+mod soak;
 mod source;
 mod study;

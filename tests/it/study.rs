@@ -1,11 +1,12 @@
 //! A whole study, small: all nine kinds run, come from the cache, and run again where a change
 //! reaches them.
 
-use std::time::Duration;
-use std::time::Instant;
-
 use serde_json::Value;
 
+use crate::processes::children_of;
+use crate::processes::has_worked;
+use crate::processes::kill;
+use crate::processes::waited;
 use crate::sandbox::Output;
 use crate::sandbox::Sandbox;
 
@@ -144,8 +145,8 @@ fn a_worker_killed_half_way_leaves_a_whole_cache_and_the_next_run_ends() {
     let long = "stages.gan.params.schedule=[{epochs: 100000, learning_rate: 1.0e-3}]";
     let mut engine = sandbox.command(&["run", "study.yaml", "gan", "--set", long]);
     let mut engine = engine.stderr(std::process::Stdio::piped()).spawn().expect("it starts");
-    let worker = child_of(engine.id());
-    wait_for_work(worker);
+    let worker = waited(|| children_of(engine.id()).first().copied());
+    waited(|| has_worked(worker, 1.0).then_some(()));
     kill(worker);
     let status = engine.wait().expect("it ends");
     let mut said = String::new();
@@ -156,37 +157,4 @@ fn a_worker_killed_half_way_leaves_a_whole_cache_and_the_next_run_ends() {
     assert!(said.contains("help: "), "a remedy is named: {said}");
     sandbox.run(&["cache", "verify"]).ends_with(0);
     run(&sandbox, &["gan"]);
-}
-
-/// Waits until a process has a child, and returns it.
-fn child_of(process: u32) -> u32 {
-    let path = format!("/proc/{process}/task/{process}/children");
-    waited(|| std::fs::read_to_string(&path).ok()?.split_whitespace().next()?.parse().ok())
-}
-
-/// Waits until a process has used a second of processor time: libtorch is loaded and it trains.
-fn wait_for_work(process: u32) {
-    waited(|| {
-        let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        let fields: Vec<&str> = text.rsplit(')').next()?.split_whitespace().collect();
-        let ticks: u64 = fields.get(11)?.parse().ok()?;
-        (ticks > 100).then_some(())
-    });
-}
-
-fn kill(process: u32) {
-    let killed = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
-    assert!(killed.expect("kill starts").success());
-}
-
-/// Asks again and again until there is an answer.
-fn waited<T>(mut ask: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(start.elapsed() < Duration::from_mins(1), "nothing happened for a minute");
-        std::thread::yield_now();
-    }
 }

@@ -1,0 +1,46 @@
+//! Other processes: their children, how much they worked, their end. Linux only.
+
+use std::time::Duration;
+use std::time::Instant;
+
+/// Returns the children of a process.
+pub(crate) fn children_of(process: u32) -> Vec<u32> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let listed = std::fs::read_to_string(path).unwrap_or_default();
+    listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Returns whether a process has used this much of a processor, in seconds.
+pub(crate) fn has_worked(process: u32, seconds: f64) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let mut fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.nth(11).and_then(|ticks| ticks.parse::<f64>().ok());
+    ticks.is_some_and(|ticks| ticks / 100.0 > seconds)
+}
+
+/// Returns whether a process runs: one that has ended and waits to be heard of does not.
+pub(crate) fn is_running(process: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state =
+        text.rsplit(')').next().unwrap_or_default().split_whitespace().next().unwrap_or("X");
+    !matches!(state, "X" | "Z")
+}
+
+/// Ends a process at once; one that has ended meanwhile is no error.
+pub(crate) fn kill(process: u32) {
+    let mut command = std::process::Command::new("kill");
+    let killed = command.args(["-9", &process.to_string()]).stderr(std::process::Stdio::null());
+    killed.status().expect("kill starts");
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) fn waited<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "nothing happened for a minute");
+        std::thread::yield_now();
+    }
+}

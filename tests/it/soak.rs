@@ -1,0 +1,112 @@
+//! A study whose engine or worker is killed at random points, again and again: the cache stays whole,
+//! nothing runs on, and the next run gives what an undisturbed one gives.
+//!
+//! A few times in `make test`, `ABLATE_SOAK` times in `make soak`.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use ablate::seed::Seed;
+use serde_json::Value;
+
+use crate::processes::children_of;
+use crate::processes::is_running;
+use crate::processes::kill;
+use crate::processes::waited;
+use crate::sandbox::Sandbox;
+
+/// Every sort of work in the engine and in the worker, a fraction of a second each.
+const STUDY: &str = "
+ablate: 1
+name: short
+seed: 3
+axes: {seed: [1, 2]}
+stages:
+  retina: {kind: load, params: {fundus: {train: 24, validation: 8, test: 8}, size: 16}}
+  parts: {kind: split, inputs: {images: retina}, params: {use: given}}
+  classic: {kind: classic-augment, inputs: {images: parts.train}, params: {passes: [{vertical_flip: 1.0}]}}
+  gan:
+    kind: wgan-train
+    inputs: {images: parts.train}
+    params: {generator_width: 16, critic_width: 8, batch_size: 8, checkpoint_every: 1, schedule: [{epochs: 4, learning_rate: 1.0e-3}]}
+  fakes: {kind: generate, inputs: {gan: gan}, params: {count: 16}}
+  fit:
+    kind: train-classifier
+    spans: [seed]
+    inputs: {images: classic, validation: parts.validation}
+    params: {network: resnet18, epochs: 2, batch_size: 8, checkpoint_every: 1}
+  score: {kind: evaluate, inputs: {model: fit, images: parts.test}}
+";
+
+/// Returns what each task made, after a run that must complete.
+#[track_caller]
+fn complete(sandbox: &Sandbox) -> BTreeMap<String, Value> {
+    let told = sandbox.run(&["run", "study.yaml", "-q", "--format", "json"]).ends_with(0).stdout;
+    let told: Value = serde_json::from_str(&told).expect("JSON on stdout");
+    let tasks = told["tasks"].as_array().expect("a list of tasks").iter();
+    tasks.map(|task| (task["task"].to_string(), task["outputs"].clone())).collect()
+}
+
+#[test]
+fn a_study_that_is_killed_at_any_point_leaves_a_whole_cache_and_completes_the_next_time() {
+    if std::env::var_os("ABLATE_WORKER").is_none() {
+        println!("skipped: ABLATE_WORKER names no worker; `make test` does");
+        return;
+    }
+    let kills = std::env::var("ABLATE_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let undisturbed = Sandbox::new();
+    undisturbed.write("study.yaml", STUDY);
+    let start = Instant::now();
+    let wanted = complete(&undisturbed);
+    let length = start.elapsed();
+    let mut stream = Seed(u64::from(std::process::id())).stream();
+    let (mut engines, mut workers) = (0, 0);
+    for number in 0..kills {
+        let sandbox = Sandbox::new();
+        sandbox.write("study.yaml", STUDY);
+        let mut engine = sandbox.command(&["run", "study.yaml", "-q"]);
+        let engine = engine.stderr(Stdio::null()).stdout(Stdio::null()).spawn();
+        let mut engine = engine.expect("it starts");
+        let after = length.mul_f64(stream.below(1_000) as f64 / 1_000.0);
+        std::thread::sleep(after);
+        let children = children_of(engine.id());
+        let at = format!("kill {number}, after {after:?} of {length:?}");
+        match children.as_slice() {
+            [worker, ..] if stream.chance(0.4) => {
+                workers += 1;
+                kill(*worker);
+                // The task fails and what needs it is skipped, unless the worker had nothing to do.
+                let code = engine.wait().expect("it ends").code();
+                assert!(matches!(code, Some(0 | 1)), "{at}: {code:?}");
+            }
+            _ => {
+                engines += 1;
+                kill(engine.id());
+                engine.wait().expect("it ends");
+            }
+        }
+        for child in children {
+            waited(|| (!is_running(child)).then_some(()));
+        }
+        let verified = sandbox.run(&["cache", "verify"]);
+        // Killed before its first write, it has left no cache to verify.
+        assert!(
+            verified.code == 0 || !sandbox.path("cache/VERSION").exists(),
+            "{at}: {verified:?}"
+        );
+        assert!(complete(&sandbox) == wanted, "{at}: another result");
+        sandbox.run(&["cache", "verify"]).ends_with(0);
+        let left =
+            ["cache/scratch", "cache/locks", "cache/checkpoints"].map(|name| sandbox.path(name));
+        for folder in left.into_iter().filter(|folder| folder.exists()) {
+            let entries = std::fs::read_dir(&folder).expect("it can be listed").count();
+            assert_eq!(entries, 0, "{at}: {} is not empty", folder.display());
+        }
+    }
+    println!(
+        "{engines} engines and {workers} workers killed within {:?}",
+        Duration::from_secs(start.elapsed().as_secs())
+    );
+}
