@@ -16,11 +16,14 @@ use crate::plan::Contrast;
 use crate::plan::Plan;
 use crate::stage::Role;
 
-/// What is proved of one stage that fits, selects or labels.
+/// What is proved of one stage that fits, selects, labels or measures.
 #[derive(Default)]
 struct Proof {
     kind: &'static str,
+    /// Partitions by which it fits, selects or labels.
     seen: BTreeSet<Partition>,
+    /// Partitions on which it measures.
+    measured: BTreeSet<Partition>,
     leaks: BTreeSet<String>,
 }
 
@@ -35,7 +38,10 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
         let seen: Vec<_> = proofs
             .iter()
             .map(|(stage, proof)| {
-                json!({"stage": stage, "kind": proof.kind, "seen": proof.seen, "leaks": proof.leaks})
+                json!({
+                    "stage": stage, "kind": proof.kind, "seen": proof.seen,
+                    "measured": proof.measured, "leaks": proof.leaks,
+                })
             })
             .collect();
         screen.print_json(&json!({
@@ -54,17 +60,22 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
     lines.push(if proofs.is_empty() {
         "no stage fits, selects or labels, so no test image can reach one".to_owned()
     } else if leaking {
-        "images reach what may not take them, as `allow_leakage` allows:".to_owned()
+        "images reach what may not take them, as `allow_leakage` permits:".to_owned()
     } else {
         "no test image reaches what fits, selects or labels:".to_owned()
     });
     let width = proofs.keys().map(String::len).max().unwrap_or_default();
     for (stage, proof) in &proofs {
-        let seen: Vec<&str> = proof.seen.iter().map(|partition| partition.name()).collect();
+        let names = |verb: &str, parts: &BTreeSet<Partition>| {
+            let parts: Vec<&str> = parts.iter().map(|partition| partition.name()).collect();
+            (!parts.is_empty()).then(|| format!("{verb} {}", parts.join(", ")))
+        };
+        let does = [names("sees", &proof.seen), names("measures on", &proof.measured)];
+        let does: Vec<String> = does.into_iter().flatten().collect();
         let reasons: Vec<&str> = proof.leaks.iter().map(String::as_str).collect();
         let reason =
             if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
-        lines.push(format!("  {stage:width$}  sees {}{reason}", seen.join(", ")));
+        lines.push(format!("  {stage:width$}  {}{reason}", does.join(" and ")));
     }
     lines.extend(one_thing_at_a_time(&plan.contrasts()));
     lines.extend(missing.iter().map(|name| format!("source `{name}` is not at hand")));
@@ -102,18 +113,21 @@ fn one_thing_at_a_time(contrasts: &[Contrast]) -> Vec<String> {
     lines
 }
 
-/// Returns, for each stage with an input that fits or selects, the partitions that reach it.
+/// Returns, for each stage with an input that fits, selects or measures, the partitions that reach it.
 fn proofs(plan: &Plan) -> BTreeMap<String, Proof> {
     let mut proofs: BTreeMap<String, Proof> = BTreeMap::new();
     for task in &plan.tasks {
-        let judges = |port: &str| {
-            task.kind.input(port).is_some_and(|port| matches!(port.role, Role::Fit | Role::Select))
-        };
-        for (_, input) in task.all_inputs().filter(|(port, _)| judges(port)) {
+        for (port, input) in task.all_inputs() {
+            let role = task.kind.input(port).map(|port| port.role);
+            if !matches!(role, Some(Role::Fit | Role::Select | Role::Measure)) {
+                continue;
+            }
             let proof = proofs.entry(task.stage.clone()).or_default();
             proof.kind = task.kind.name;
             let partitions = plan.task(input.task).partitions.get(input.port);
-            proof.seen.extend(partitions.into_iter().flatten());
+            let reached =
+                if role == Some(Role::Measure) { &mut proof.measured } else { &mut proof.seen };
+            reached.extend(partitions.into_iter().flatten());
             proof.leaks.extend(task.leaks.iter().cloned());
         }
     }

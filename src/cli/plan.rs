@@ -133,22 +133,22 @@ struct Roots {
 impl Roots {
     /// Adds a task, whose inputs must have been added.
     fn add(&mut self, plan: &Plan, task: &Task, reasons: &[Reason]) {
-        let changes = match reasons {
+        let own = match reasons {
             [] => return,
-            [Reason::SourceMissing | Reason::NeverRun | Reason::FilesGone] => BTreeSet::new(),
-            [Reason::After { .. }] => {
-                let above =
-                    task.all_inputs().filter_map(|(_, input)| self.reached.get(&input.task));
-                above.flatten().cloned().collect()
-            }
-            _ => BTreeSet::from([format!("{}: {}", task.stage, words::reasons(plan, reasons))]),
+            [Reason::SourceMissing | Reason::NeverRun | Reason::FilesGone] => &[],
+            [own @ .., Reason::After { .. }] => own,
+            _ => reasons,
         };
+        let own =
+            (!own.is_empty()).then(|| format!("{}: {}", task.stage, words::reasons(plan, own)));
+        let above = task.all_inputs().filter_map(|(_, input)| self.reached.get(&input.task));
+        let changes = above.flatten().cloned().chain(own).collect();
         self.reached.insert(task.id, changes);
     }
 
     /// Says why a task runs whose inputs do not exist yet, where a change is why.
     fn why(&self, task: &Task, reasons: &[Reason]) -> Option<String> {
-        let [Reason::After { .. }] = reasons else { return None };
+        let [.., Reason::After { .. }] = reasons else { return None };
         let changes = self.reached.get(&task.id).filter(|changes| !changes.is_empty())?;
         let told: Vec<&str> = changes.iter().map(String::as_str).collect();
         Some(format!("because {}", told.join("; ")))
@@ -185,6 +185,7 @@ impl Told {
             all.cached += share.cached;
             all.to_run += share.to_run;
             all.unknown += share.unknown;
+            all.rough += share.rough;
             all.seconds += share.seconds;
             all.gpu_seconds += share.gpu_seconds;
             all.bytes += share.bytes;
@@ -221,14 +222,16 @@ fn left(share: &Share) -> String {
     } else {
         String::new()
     };
+    let rough = match share.rough {
+        0 => String::new(),
+        rough => format!("; {} only ran with other params", words::many(rough, "task")),
+    };
     let unknown = match share.unknown {
         0 => String::new(),
-        unknown => {
-            format!(", and what {} will take that never ran so", words::many(unknown, "task"))
-        }
+        unknown => format!("; {} never ran", words::many(unknown, "task")),
     };
     format!(
-        "{head}: {} by earlier runs{gpu}, {} to write{unknown}",
+        "{head}: {} by earlier runs{gpu}, {} to write{rough}{unknown}",
         words::seconds(share.seconds),
         words::bytes(share.bytes)
     )

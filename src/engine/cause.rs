@@ -54,6 +54,8 @@ pub enum Reason {
 pub struct Remade {
     /// The task.
     pub task: TaskId,
+    /// The port by which its result leaves.
+    pub port: &'static str,
     /// What it made then.
     pub then: Digest,
 }
@@ -91,7 +93,11 @@ impl Causes<'_> {
                 Some((_, changes)) if changes.is_empty() => vec![Reason::FilesGone],
                 Some((_, changes)) => self.reasons(id, changes),
             },
-            Status::Unknown => vec![Reason::After { tasks: self.missing(id).collect() }],
+            Status::Unknown => {
+                let own = self.past.own_changes(&self.plan.task(id).own_key()).into_iter();
+                let after = Reason::After { tasks: self.missing(id).collect() };
+                own.map(|change| Reason::Differs { change }).chain([after]).collect()
+            }
         }
     }
 
@@ -128,7 +134,7 @@ impl Causes<'_> {
     /// Returns how a task differs from the run that made something else of it.
     fn since(&self, remade: Remade) -> Vec<Reason> {
         let Some(key) = self.key(remade.task) else { return self.of(remade.task) };
-        let old = self.past.maker(remade.then, &key);
+        let old = self.past.maker(remade.then, remade.port, &key);
         old.map_or_else(Vec::new, |old| self.reasons(remade.task, changes(Some(old), &key)))
     }
 
@@ -164,11 +170,12 @@ impl Causes<'_> {
         let (mut changed, mut joined) = (Vec::new(), Vec::new());
         for (input, _) in fresh {
             let then = self.key(input.task).and_then(|key| {
-                gone.iter().position(|&digest| self.past.maker(digest, &key).is_some())
+                gone.iter().position(|&digest| self.past.maker(digest, input.port, &key).is_some())
             });
             match then {
                 Some(place) => {
-                    changed.push(Remade { task: input.task, then: gone.remove(place) });
+                    let (task, port) = (input.task, input.port);
+                    changed.push(Remade { task, port, then: gone.remove(place) });
                 }
                 None => joined.push(input.task),
             }
@@ -253,14 +260,14 @@ mod tests {
         upper.plan.tasks = sketch.plan.tasks[..last.0].to_vec();
         run(&(upper, last));
         insta::assert_snapshot!(told(&(sketch, last)), @r#"
-        last: [{"reason":"input","port":"terms","changed":[{"task":2,"then":"..."},{"task":2,"then":"..."}],"joined":[],"left":0}]
-          sum: [{"reason":"input","port":"terms","changed":[{"task":0,"then":"..."}],"joined":[],"left":0}]
+        last: [{"reason":"input","port":"terms","changed":[{"task":2,"port":"value","then":"..."},{"task":2,"port":"value","then":"..."}],"joined":[],"left":0}]
+          sum: [{"reason":"input","port":"terms","changed":[{"task":0,"port":"value","then":"..."}],"joined":[],"left":0}]
             one: [{"reason":"differs","change":{"change":"param","path":"value","old":3,"new":2}}]
         "#);
         // A term that is gone is told from one that changed.
         insta::assert_snapshot!(told(&chain(3, None, 4)), @r#"
         last: [{"reason":"after","tasks":[1]}]
-          sum: [{"reason":"differs","change":{"change":"param","path":"value","old":0,"new":4}},{"reason":"input","port":"terms","changed":[{"task":0,"then":"..."}],"joined":[],"left":1}]
+          sum: [{"reason":"differs","change":{"change":"param","path":"value","old":0,"new":4}},{"reason":"input","port":"terms","changed":[{"task":0,"port":"value","then":"..."}],"joined":[],"left":1}]
             one: [{"reason":"differs","change":{"change":"param","path":"value","old":2,"new":3}}]
         "#);
     }

@@ -19,8 +19,10 @@ pub struct Share {
     pub cached: usize,
     /// Tasks to run.
     pub to_run: usize,
-    /// Those of them that nothing of the same kind and params has run before.
+    /// Those of them that nothing like them has run before.
     pub unknown: usize,
+    /// Those of them that only ran with other params.
+    pub rough: usize,
     /// Seconds that the others will take, one after the other.
     pub seconds: f64,
     /// Those of the seconds that were spent on a GPU.
@@ -61,6 +63,7 @@ impl Share {
         match past.expected(plan, task) {
             None => self.unknown += 1,
             Some(expected) => {
+                self.rough += usize::from(expected.is_rough);
                 self.seconds += expected.seconds;
                 self.gpu_seconds += if expected.on_gpu { expected.seconds } else { 0.0 };
                 self.bytes += expected.bytes;
@@ -108,15 +111,15 @@ mod tests {
             let store = Store::open(folder.path()).unwrap();
             let (status, past) = (status(&sketch.plan, &store), Past::read(&store).unwrap());
             let told = outlook(&sketch.plan, &status, &past, Some("by")).into_iter();
-            told.map(|one| (one.arm, one.cached, one.to_run, one.unknown, one.bytes))
+            told.map(|one| (one.arm, one.cached, one.to_run, one.rough, one.bytes))
                 .collect::<Vec<_>>()
         };
         let arm = |name: &str| Some(name.to_owned());
         let bytes = "value\n3\n".len() as u64;
         assert_eq!(
             shares(&study(3, &[5, 11])),
-            [(None, 1, 0, 0, 0), (arm("5"), 1, 0, 0, 0), (arm("11"), 0, 1, 1, 0)]
+            [(None, 1, 0, 0, 0), (arm("5"), 1, 0, 0, 0), (arm("11"), 0, 1, 1, bytes)]
         );
-        assert_eq!(shares(&study(4, &[5])), [(None, 0, 1, 1, 0), (arm("5"), 0, 1, 0, bytes)]);
+        assert_eq!(shares(&study(4, &[5])), [(None, 0, 1, 1, bytes), (arm("5"), 0, 1, 0, bytes)]);
     }
 }

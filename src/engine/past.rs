@@ -39,6 +39,8 @@ pub struct Expected {
     pub on_gpu: bool,
     /// Size of everything it left, bytes.
     pub bytes: u64,
+    /// Whether that run had other params.
+    pub is_rough: bool,
 }
 
 impl Past {
@@ -71,36 +73,63 @@ impl Past {
         (distance <= FAR).then(|| (record, changes(Some(old), key)))
     }
 
-    /// Returns the key of the run that made an artifact; of several, the one that differs least from
-    /// a key of the same kind.
-    pub(super) fn maker(&self, artifact: Digest, like: &TaskKey) -> Option<&TaskKey> {
+    /// Returns the key of another run than `like` that made an artifact at a port; of several, the one
+    /// that differs least. `like` is of the same kind.
+    pub(super) fn maker(&self, artifact: Digest, port: &str, like: &TaskKey) -> Option<&TaskKey> {
         let runs = self.kinds.get(&like.kind)?.values().flatten();
-        let made =
-            |record: &Record| record.outputs.values().any(|output| output.digest == artifact);
-        let makers = runs.filter(|(_, record)| made(record)).map(|(key, _)| key);
+        let made = |record: &Record| {
+            record.outputs.get(port).is_some_and(|output| output.digest == artifact)
+        };
+        let makers = runs.filter(|(key, record)| key != like && made(record)).map(|(key, _)| key);
         makers.min_by_key(|key| changes(Some(key), like).len())
     }
 
+    /// Returns what a task says otherwise than the earlier run that is nearest to it, whatever enters
+    /// it; nothing where none is near.
+    pub(super) fn own_changes(&self, own: &TaskKey) -> Vec<Change> {
+        let runs = self.kinds.get(&own.kind).into_iter().flat_map(BTreeMap::values);
+        let nearest = runs.filter_map(|runs| runs.iter().max_by_key(|(_, run)| run.finished));
+        let apart = nearest.map(|(key, run)| {
+            let old = TaskKey { inputs: BTreeMap::new(), seed: own.seed, ..key.clone() };
+            (changes(Some(&old), own), Reverse(run.finished))
+        });
+        let nearest = apart.min_by_key(|(changes, finished)| (changes.len(), *finished));
+        nearest.map(|(changes, _)| changes).filter(|all| all.len() <= FAR).unwrap_or_default()
+    }
+
     /// Returns what a task will take, by the run of its kind with the same params that took in the
-    /// nearest number of images, the latest of those: its time grows with that number. With other
-    /// params it may be of another size altogether.
+    /// nearest number of images, the latest of those: its time grows with that number. Where none had
+    /// the same params, one stands in that differs in a few, and the answer is rough.
     pub fn expected(&self, plan: &Plan, task: &Task) -> Option<Expected> {
         let groups = self.kinds.get(task.kind.name)?;
-        let params = task.own_key().params;
-        let runs = groups.get(&params.to_string())?;
+        let own = task.own_key();
+        let same = groups.get(&own.params.to_string());
+        let runs = same.or_else(|| near_params(groups, &own))?;
         let images = images_in(plan, task);
         let distance = |run: &Run| images.abs_diff(self.images_into(&run.0));
         let nearest = runs.iter().min_by_key(|run| (distance(run), Reverse(run.1.finished)))?;
         let expected = Expected::of(&nearest.1);
         let then = self.images_into(&nearest.0);
         let growth = if then > 0 && images > 0 { images as f64 / then as f64 } else { 1.0 };
-        Some(Expected { seconds: expected.seconds * growth, ..expected })
+        let is_rough = same.is_none();
+        Some(Expected { seconds: expected.seconds * growth, is_rough, ..expected })
     }
 
     /// Returns how many images entered a run, where that is known.
     fn images_into(&self, key: &TaskKey) -> u64 {
         key.inputs.values().flatten().filter_map(|digest| self.images.get(digest)).sum()
     }
+}
+
+/// Returns the runs whose params differ least from a task's, where that is little.
+fn near_params<'a>(groups: &'a BTreeMap<String, Vec<Run>>, own: &TaskKey) -> Option<&'a Vec<Run>> {
+    let distance = |runs: &Vec<Run>| {
+        let all = changes(Some(&runs.first()?.0), own);
+        Some(all.iter().filter(|change| matches!(change, Change::Param { .. })).count())
+    };
+    let near = groups.values().filter_map(|runs| Some((distance(runs)?, runs)));
+    let (_, runs) = near.filter(|(apart, _)| *apart <= FAR).min_by_key(|(apart, _)| *apart)?;
+    Some(runs)
 }
 
 /// Returns how many images will enter a task, where that is known.
@@ -118,6 +147,7 @@ impl Expected {
             seconds: record.seconds,
             on_gpu: record.device.as_ref().is_some_and(|device| device.starts_with("cuda")),
             bytes: record.outputs.values().map(|output| output.bytes).sum(),
+            is_rough: false,
         }
     }
 }

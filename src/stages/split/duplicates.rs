@@ -41,8 +41,10 @@ const TOLD: usize = 10;
 pub(super) struct Pair {
     /// The two, by place in their set; the first is the lower.
     pub(super) images: [usize; 2],
-    /// Root of the mean squared difference, grey levels; 0 for the same pixels.
+    /// Root of the mean squared difference, shrunk, grey levels.
     pub(super) difference: f64,
+    /// Whether every pixel is the same.
+    pub(super) is_exact: bool,
     /// How the second was flipped to be compared: `no`, `horizontal`, `vertical`, `both`.
     pub(super) flip: &'static str,
 }
@@ -71,7 +73,14 @@ impl Copies {
                 members.entry(piece(look[0].hash, band)).or_default().push(index);
             }
         }
-        let of = |first: usize| copies_of(first, &looks, &bands);
+        let of = |first: usize| {
+            let mut found = copies_of(first, &looks, &bands);
+            for pair in &mut found {
+                let [one, other] = pair.images.map(|index| images.image(index));
+                pair.is_exact = one == other;
+            }
+            found
+        };
         Self((0..looks.len()).into_par_iter().flat_map_iter(of).collect())
     }
 
@@ -120,8 +129,10 @@ impl Torn {
     /// Returns the pairs in words, the nearest first; nothing where there is none.
     pub(super) fn told(&self, samples: &[Sample]) -> Option<String> {
         let mut pairs: Vec<&(Pair, [Partition; 2])> = self.0.iter().collect();
-        pairs.sort_by(|(a, _), (b, _)| a.difference.total_cmp(&b.difference));
-        let exact = pairs.iter().filter(|(pair, _)| pair.difference == 0.0).count();
+        pairs.sort_by(|(a, _), (b, _)| {
+            (!a.is_exact).cmp(&!b.is_exact).then(a.difference.total_cmp(&b.difference))
+        });
+        let exact = pairs.iter().filter(|(pair, _)| pair.is_exact).count();
         let names = pairs.iter().take(TOLD).map(|(pair, parts)| {
             let [one, other] = pair.images.map(|index| &samples[index].id);
             format!("`{one}` ({}) and `{other}` ({})", parts[0].name(), parts[1].name())
@@ -137,12 +148,14 @@ impl Torn {
 
     /// Returns one row a pair.
     pub(super) fn table(&self, samples: &[Sample]) -> Table {
-        let mut table = Table::new(&["id", "part", "copy", "copy_part", "difference", "flip"]);
+        let mut table =
+            Table::new(&["id", "part", "copy", "copy_part", "exact", "difference", "flip"]);
         for (pair, parts) in &self.0 {
             let [one, other] = pair.images.map(|index| samples[index].id.clone());
             let [here, there] = parts.map(|part| part.name().to_owned());
             let difference = format!("{:.3}", pair.difference);
-            table.push(vec![one, here, other, there, difference, pair.flip.to_owned()]);
+            let exact = if pair.is_exact { "yes" } else { "no" }.to_owned();
+            table.push(vec![one, here, other, there, exact, difference, pair.flip.to_owned()]);
         }
         table
     }
@@ -189,7 +202,10 @@ fn copies_of(first: usize, looks: &[[Look; 4]], bands: &[BTreeMap<u128, Vec<usiz
             let difference = root_mean_square(&look.small, &looks[second][0].small);
             let is_nearer = found.get(&second).is_none_or(|known| difference < known.difference);
             if difference <= LIMIT && is_nearer {
-                found.insert(second, Pair { images: [first, second], difference, flip });
+                found.insert(
+                    second,
+                    Pair { images: [first, second], difference, is_exact: false, flip },
+                );
             }
         }
     }
@@ -260,7 +276,8 @@ mod tests {
         let found = Copies::among(&set(&images)).0;
         let told: Vec<_> = found.iter().map(|pair| (pair.images, pair.flip)).collect();
         assert_eq!(told, [([3, 40], "no"), ([5, 41], "no"), ([7, 42], "horizontal")]);
-        assert_eq!(found[0].difference, 0.0);
+        assert!(found[0].is_exact && found[0].difference == 0.0);
+        assert!(!found[2].is_exact, "a mirrored copy has other pixels");
         assert!(found[1].difference > 0.0);
     }
 

@@ -254,9 +254,9 @@ fn every_torn_pair_has_a_row_of_its_own() {
     let copies = super::duplicates::Copies::among(&set);
     let table = copies.across(&[vec![0, 1, 2], vec![4], vec![3, 5]]).table(&set.samples);
     insta::assert_snapshot!(table.rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>().join("\n"), @"
-    whole/0 train whole/3 test 0.000 no
-    whole/1 train whole/4 validation 0.000 no
-    whole/2 train whole/5 test 0.000 no
+    whole/0 train whole/3 test yes 0.000 no
+    whole/1 train whole/4 validation yes 0.000 no
+    whole/2 train whole/5 test yes 0.000 no
     ");
     assert!(copies.across(&[vec![0, 3], vec![], vec![1, 4]]).table(&set.samples).rows.is_empty());
 }
