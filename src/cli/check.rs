@@ -77,39 +77,53 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
             if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
         lines.push(format!("  {stage:width$}  {}{reason}", does.join(" and ")));
     }
-    lines.extend(one_thing_at_a_time(&plan.contrasts()));
+    lines.extend(one_thing_at_a_time(&plan));
     lines.extend(missing.iter().map(|name| format!("source `{name}` is not at hand")));
     screen.print(&lines.join("\n"));
     Ok(())
 }
 
 /// Says of each axis whether its values differ from the first in one thing, and in what where not.
-fn one_thing_at_a_time(contrasts: &[Contrast]) -> Vec<String> {
+fn one_thing_at_a_time(plan: &Plan) -> Vec<String> {
+    let contrasts = plan.contrasts();
+    let is_seed = |contrast: &Contrast| contrast.axis == "seed";
+    let is_pure = |contrast: &Contrast| match contrast {
+        _ if is_seed(contrast) => contrast.things == 0,
+        _ => contrast.things == 1 && contrast.pairs > 0,
+    };
     let mut axes: BTreeMap<&str, Vec<&Contrast>> = BTreeMap::new();
-    for contrast in contrasts.iter().filter(|contrast| contrast.pairs > 0) {
+    for contrast in contrasts.iter().filter(|contrast| contrast.tasks > 0) {
         axes.entry(&contrast.axis).or_default().push(contrast);
     }
-    let (pure, mixed): (Vec<_>, Vec<_>) =
-        axes.into_iter().partition(|(_, all)| all.iter().all(|one| one.things == 1));
+    let names =
+        axes.iter().filter(|(axis, all)| **axis != "seed" && all.iter().all(|one| is_pure(one)));
+    let names: Vec<&str> = names.map(|(axis, _)| *axis).collect();
     let mut lines = Vec::new();
-    if !pure.is_empty() {
-        let names: Vec<&str> = pure.into_iter().map(|(axis, _)| axis).collect();
+    if !names.is_empty() {
         lines.push(format!("one thing at a time: along {}", names.join(", ")));
     }
-    for one in mixed.into_iter().flat_map(|(_, all)| all).filter(|one| one.things != 1) {
+    for one in axes.into_values().flatten().filter(|one| !is_pure(one)) {
         let Contrast { axis, value, reference, things, .. } = one;
-        let head = format!("{axis}: `{value}` differs from `{reference}` in");
-        if *things == 0 {
-            lines.push(format!("note: {head} nothing that decides a result"));
-            continue;
-        }
-        lines.push(format!(
-            "note: {head} {}, so no score can tell which mattered:",
-            words::many(*things, "thing")
-        ));
+        let head = format!("note: {axis}: `{value}`");
+        lines.push(match things {
+            _ if one.pairs == 0 => {
+                format!("{head} has no cell that differs from one of `{reference}` in {axis} alone")
+            }
+            0 => format!("{head} differs from `{reference}` in nothing that decides a result"),
+            _ if is_seed(one) => {
+                format!("{head} differs from `{reference}` in more than the seed:")
+            }
+            _ => format!(
+                "{head} differs from `{reference}` in {}, so no score can tell which mattered:",
+                words::many(*things, "thing")
+            ),
+        });
         let changes = one.changes.iter();
         lines.extend(changes.map(|(stage, one)| format!("  {stage}: {}", words::own_change(one))));
     }
+    let spanned: BTreeSet<&String> = plan.tasks.iter().flat_map(|task| task.cell.keys()).collect();
+    let unused = plan.axes.iter().filter(|axis| !spanned.contains(&axis.name));
+    lines.extend(unused.map(|axis| format!("note: no stage spans axis {}", axis.name)));
     lines
 }
 

@@ -20,6 +20,7 @@ use crate::plan::StageChange;
 use crate::report::LayoutError;
 use crate::report::Rivals;
 use crate::report::Study;
+use crate::report::Without;
 use crate::store::Store;
 
 /// Compares two manifests; what the command line changes is changed in the second.
@@ -133,12 +134,17 @@ fn tasks(difference: &Difference) -> String {
 
 fn scores(rivals: &Rivals) -> String {
     let text = rivals.to_text();
-    if text.is_empty() {
-        return "scores: no cell has run in both".to_owned();
-    }
-    let without = match rivals.without {
-        0 => String::new(),
-        without => format!("{} with nothing to compare\n", words::many(without, "more cell")),
+    let head = match text.as_str() {
+        "" => "scores: nothing to compare\n".to_owned(),
+        _ => format!("scores ({}):\n", rivals.measure),
     };
-    format!("scores ({}):\n{text}{without}", rivals.measure)
+    let without = rivals.without.iter().map(|(why, count)| {
+        let cells = words::many(*count, "cell");
+        match why {
+            Without::NoTwin => format!("{cells} without one cell of the first that agrees\n"),
+            Without::NotRun => format!("{cells} not run in both\n"),
+            Without::OtherImages => format!("{cells} measured on other images\n"),
+        }
+    });
+    head + &text + &without.collect::<String>()
 }

@@ -14,6 +14,9 @@ use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::own::own_changes;
 
+/// Most pairs of tasks that are tried before tasks are paired as they come.
+const MOST_CANDIDATES: usize = 10_000;
+
 /// How two studies differ.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Difference {
@@ -94,9 +97,12 @@ impl Difference {
         difference
     }
 
-    /// Returns in how many things the studies differ; the seed of all stages is one.
+    /// Returns in how many things the studies differ; the seed of all stages is one, and a leak that is
+    /// permitted is none.
     pub fn things(&self) -> usize {
-        let stages = self.removed.len() + self.added.len() + self.stages.len();
+        let is_thing = |change: &&StageChange| !matches!(change.change, OwnChange::Leaks { .. });
+        let changes = self.stages.iter().filter(is_thing).count();
+        let stages = self.removed.len() + self.added.len() + changes;
         self.axes.len() + stages + usize::from(!self.seeds.is_empty())
     }
 
@@ -105,22 +111,21 @@ impl Difference {
             plan.tasks.iter().filter_map(|task| task.recipe).collect()
         };
         let (of_old, of_new) = (recipes(old), recipes(new));
-        for task in &new.tasks {
-            let Some(recipe) = task.recipe else {
-                self.unknown += 1;
-                continue;
-            };
-            let counts = self.tasks.entry(task.stage.clone()).or_default();
-            counts[if of_old.contains(&recipe) { 0 } else { 2 }] += 1;
-        }
-        for task in &old.tasks {
-            let stage = renamed.get(&task.stage).unwrap_or(&task.stage);
-            match task.recipe {
-                None => self.unknown += 1,
-                Some(recipe) if !of_new.contains(&recipe) => {
-                    self.tasks.entry(stage.clone()).or_default()[1] += 1;
+        let open = |plan: &Plan, name: &str| {
+            plan.tasks.iter().any(|task| task.stage == name && task.recipe.is_none())
+        };
+        for (tasks, others, place) in [(&new.tasks, &of_old, 2), (&old.tasks, &of_new, 1)] {
+            for task in tasks {
+                let name = if place == 1 { renamed.get(&task.stage) } else { None };
+                let name = name.unwrap_or(&task.stage);
+                let shared = task.recipe.is_some_and(|recipe| others.contains(&recipe));
+                // What cannot be told of a stage in one study is not told of it in the other.
+                if task.recipe.is_none() || !shared && (open(old, &task.stage) || open(new, name)) {
+                    self.unknown += 1;
+                } else if !shared || place == 2 {
+                    let counts = self.tasks.entry(name.clone()).or_default();
+                    counts[if shared { 0 } else { place }] += 1;
                 }
-                Some(_) => {}
             }
         }
     }
@@ -164,8 +169,8 @@ fn stages(plan: &Plan) -> BTreeMap<&str, Vec<&Task>> {
     stages
 }
 
-/// Returns the stages of the first plan that the second has under another name only: those that do
-/// the same, task by task.
+/// Returns the stages of the first plan that the second has under another name: those that do the
+/// same, task by task, and then those that are the only ones of their kind on either side.
 fn renamed(old: &Plan, new: &Plan) -> BTreeMap<String, String> {
     let (of_old, of_new) = (stages(old), stages(new));
     let work = |tasks: &[&Task]| -> Option<BTreeSet<Digest>> {
@@ -174,11 +179,23 @@ fn renamed(old: &Plan, new: &Plan) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut free: Vec<&str> =
         of_new.keys().filter(|name| !of_old.contains_key(*name)).copied().collect();
-    for (name, tasks) in of_old.iter().filter(|(name, _)| !of_new.contains_key(*name)) {
-        let Some(recipes) = work(tasks) else { continue };
+    let mut left: Vec<&str> =
+        of_old.keys().filter(|name| !of_new.contains_key(*name)).copied().collect();
+    left.retain(|name| {
+        let Some(recipes) = work(&of_old[name]) else { return true };
         let twin = free.iter().position(|other| work(&of_new[other]).as_ref() == Some(&recipes));
-        if let Some(place) = twin {
-            found.insert((*name).to_owned(), free.remove(place).to_owned());
+        let Some(place) = twin else { return true };
+        found.insert((*name).to_owned(), free.remove(place).to_owned());
+        false
+    });
+    for name in &left {
+        let kind = of_old[name][0].kind.name;
+        let same =
+            |other: &&&str, of: &BTreeMap<&str, Vec<&Task>>| of[**other][0].kind.name == kind;
+        let mut others = free.iter().filter(|other| same(other, &of_new));
+        let alone = left.iter().filter(|other| same(other, &of_old)).count() == 1;
+        if let (Some(other), None, true) = (others.next(), others.next(), alone) {
+            found.insert((*name).to_owned(), (*other).to_owned());
         }
     }
     found
@@ -189,31 +206,81 @@ fn stage_changes(
     (new, tasks): (&Plan, &[&Task]),
     renamed: &BTreeMap<String, String>,
 ) -> Vec<StageChange> {
-    // Cells agree where both have an axis; an axis that one study lacks says nothing.
-    let agrees = |a: &Task, b: &Task| {
-        a.cell.iter().all(|(axis, value)| b.cell.get(axis).is_none_or(|other| other == value))
-    };
-    let mut pairs: Vec<&Task> = Vec::new();
+    let pairs = pairs((old, twins), (new, tasks), renamed);
+    let all: Vec<&Task> = pairs.iter().map(|(task, _)| *task).collect();
     let mut changes: Vec<(OwnChange, Vec<&Task>)> = Vec::new();
-    for &task in tasks {
-        for &twin in twins.iter().filter(|twin| agrees(twin, task)) {
-            pairs.push(task);
-            for change in own_changes((old, twin), (new, task), renamed) {
-                match changes.iter_mut().find(|(known, _)| *known == change) {
-                    Some((_, cells)) => cells.push(task),
-                    None => changes.push((change, vec![task])),
-                }
+    for (task, found) in pairs {
+        for change in found {
+            match changes.iter_mut().find(|(known, _)| *known == change) {
+                Some((_, cells)) => cells.push(task),
+                None => changes.push((change, vec![task])),
             }
         }
     }
     let stage_change = |(change, cells): (OwnChange, Vec<&Task>)| StageChange {
         stage: cells[0].stage.clone(),
         change,
-        cells: where_(&cells, &pairs),
+        cells: where_(&cells, &all),
         count: cells.len(),
-        of: pairs.len(),
+        of: all.len(),
     };
     changes.into_iter().map(stage_change).collect()
+}
+
+/// Puts each task of a stage beside one of the other study's and returns how they differ. Cells agree
+/// where both have an axis; an axis that one study lacks says nothing, so that several may agree: then
+/// those that differ least are a pair, and what is left over is in one study only.
+fn pairs<'t>(
+    (old, twins): (&Plan, &[&Task]),
+    (new, tasks): (&'t Plan, &[&'t Task]),
+    renamed: &BTreeMap<String, String>,
+) -> Vec<(&'t Task, Vec<OwnChange>)> {
+    let spans = |tasks: &[&Task]| -> BTreeSet<String> {
+        tasks.first().map(|task| task.cell.keys().cloned().collect()).unwrap_or_default()
+    };
+    let both: BTreeSet<String> = spans(twins).intersection(&spans(tasks)).cloned().collect();
+    let place = |task: &Task| -> Vec<Option<String>> {
+        both.iter().map(|axis| task.cell.get(axis).cloned()).collect()
+    };
+    let mut places: BTreeMap<_, (Vec<&Task>, Vec<&Task>)> = BTreeMap::new();
+    for &twin in twins {
+        places.entry(place(twin)).or_default().0.push(twin);
+    }
+    for &task in tasks {
+        places.entry(place(task)).or_default().1.push(task);
+    }
+    let mut found = Vec::new();
+    for (mut twins, mut tasks) in places.into_values() {
+        // The same task is its own twin.
+        tasks.retain(|task| {
+            let same =
+                twins.iter().position(|twin| task.recipe.is_some() && task.recipe == twin.recipe);
+            let twin = same.map(|place| twins.remove(place));
+            found.extend(twin.map(|_| (*task, Vec::new())));
+            twin.is_none()
+        });
+        let own = |twin: &Task, task: &Task| own_changes((old, twin), (new, task), renamed);
+        if twins.len().saturating_mul(tasks.len()) > MOST_CANDIDATES {
+            let sides = twins.iter().zip(&tasks);
+            found.extend(sides.map(|(twin, task)| (*task, own(twin, task))));
+            continue;
+        }
+        let candidates = twins.iter().enumerate().flat_map(|(index, twin)| {
+            tasks.iter().map(move |task| (index, *task, own(twin, task)))
+        });
+        let mut candidates: Vec<_> = candidates.collect();
+        candidates.sort_by_key(|(index, task, changes)| (changes.len(), *index, task.id));
+        let mut taken = (BTreeSet::new(), BTreeSet::new());
+        for (index, task, changes) in candidates {
+            if !taken.0.contains(&index) && !taken.1.contains(&task.id) {
+                taken.0.insert(index);
+                taken.1.insert(task.id);
+                found.push((task, changes));
+            }
+        }
+    }
+    found.sort_by_key(|(task, _)| task.id);
+    found
 }
 
 /// Returns the values by which some cells are told from all: those of the axes of which they do not
@@ -306,6 +373,39 @@ mod tests {
         1 things
         added: [["more","add"]]
         tasks: {"fake":[1,0,0],"fit":[12,0,0],"gan":[1,0,0],"more":[0,0,1],"numbers":[1,0,0],"parts":[1,0,0],"score":[12,0,0],"sum":[1,0,0]}
+        unknown: 0
+        "#);
+    }
+
+    #[test]
+    fn what_has_another_name_is_the_same_and_what_was_edited_too_says_how() {
+        let renamed = STUDY.replace("arm", "variant");
+        insta::assert_snapshot!(told(&renamed), @r#"
+        2 things
+        axes: [{"added":[],"axis":"arm","changed":[],"removed":["none","sum","sum+fake"]},{"added":["none","sum","sum+fake"],"axis":"variant","changed":[],"removed":[]}]
+        tasks: {"fake":[1,0,0],"fit":[12,0,0],"gan":[1,0,0],"numbers":[1,0,0],"parts":[1,0,0],"score":[12,0,0],"sum":[1,0,0]}
+        unknown: 0
+        "#);
+        let edited = STUDY
+            .replace(
+                "  sum: {kind: add, inputs: {numbers: [parts.train, parts.train]}}",
+                "  total: {kind: add, inputs: {numbers: [parts.train]}}",
+            )
+            .replace("sum: [sum], sum+fake: [sum, fake]", "sum: [total], sum+fake: [total, fake]");
+        insta::assert_snapshot!(told(&edited), @r#"
+        1 things
+        renamed: [["sum","total"]]
+        stages: [{"cells":{},"change":{"new":["parts.train"],"old":["parts.train","parts.train"],"port":"numbers"},"count":1,"of":1,"stage":"total"}]
+        tasks: {"fake":[1,0,0],"fit":[4,8,8],"gan":[1,0,0],"numbers":[1,0,0],"parts":[1,0,0],"score":[4,8,8],"total":[0,1,1]}
+        unknown: 0
+        "#);
+        let more = STUDY
+            .replace("rate: [0.1, 0.2]", "rate: [0.1, 0.2]\n  step: [40, 50]")
+            .replace("epochs: \"${vars.many}\"", "epochs: \"${axis.step}\"");
+        insta::assert_snapshot!(told(&more), @r#"
+        1 things
+        axes: [{"added":["40","50"],"axis":"step","changed":[],"removed":[]}]
+        tasks: {"fake":[1,0,0],"fit":[12,0,12],"gan":[1,0,0],"numbers":[1,0,0],"parts":[1,0,0],"score":[12,0,12],"sum":[1,0,0]}
         unknown: 0
         "#);
     }

@@ -42,8 +42,12 @@ pub(super) fn own_changes(
     new: (&Plan, &Task),
     rename: &BTreeMap<String, String>,
 ) -> Vec<OwnChange> {
-    let keys = changes(Some(&old.1.own_key()), &new.1.own_key());
-    let mut found: Vec<OwnChange> = keys.into_iter().map(OwnChange::Key).collect();
+    let keys = changes(Some(&old.1.own_key()), &new.1.own_key()).into_iter();
+    // A kind that draws nothing has no seed: that it has none is no change of it.
+    let is_change = |change: &Change| {
+        !matches!(change, Change::Seed { old: 0, .. } | Change::Seed { new: 0, .. })
+    };
+    let mut found: Vec<OwnChange> = keys.filter(is_change).map(OwnChange::Key).collect();
     let ports: BTreeSet<&String> = old.1.inputs.keys().chain(new.1.inputs.keys()).collect();
     for port in ports {
         let named = |(plan, task): (&Plan, &Task), rename: &BTreeMap<String, String>| {
@@ -55,10 +59,19 @@ pub(super) fn own_changes(
             found.push(OwnChange::Wiring { port: port.clone(), old, new });
         }
     }
-    if old.1.leaks != new.1.leaks {
-        found.push(OwnChange::Leaks { old: old.1.leaks.clone(), new: new.1.leaks.clone() });
+    let (leaks_old, leaks_new) = (own_leaks(old), own_leaks(new));
+    if leaks_old != leaks_new {
+        found.push(OwnChange::Leaks { old: leaks_old, new: leaks_new });
     }
     found
+}
+
+/// Returns the reasons for leaks that are given at a task and not above it.
+fn own_leaks((plan, task): (&Plan, &Task)) -> Vec<String> {
+    let inherits = |reason: &&String| {
+        task.all_inputs().any(|(_, input)| plan.task(input.task).leaks.contains(*reason))
+    };
+    task.leaks.iter().filter(|reason| !inherits(reason)).cloned().collect()
 }
 
 /// Returns an input as a manifest names it: with a slice where it does not follow the task's cell.
@@ -69,7 +82,7 @@ fn name(plan: &Plan, task: &Task, input: InputRef, rename: &BTreeMap<String, Str
     let stage = rename.get(&producer.stage).unwrap_or(&producer.stage);
     let slice = if held.is_empty() { String::new() } else { format!("[{}]", held.join(",")) };
     match producer.kind.outputs {
-        [first, ..] if first.name == input.port => format!("{stage}{slice}"),
+        [_] => format!("{stage}{slice}"),
         _ => format!("{stage}{slice}.{}", input.port),
     }
 }

@@ -39,6 +39,7 @@ pub use page::page;
 pub use params::Param;
 pub use rivals::Rival;
 pub use rivals::Rivals;
+pub use rivals::Without;
 pub use schema::manifest_schema;
 pub use study::Cell;
 pub use study::Finder;

@@ -35,8 +35,10 @@ pub struct Rival {
     pub is_same: bool,
     /// The second less the first, over the runs that both have.
     pub comparison: Comparison,
-    /// Reasons for which test images may have reached a classifier of either.
-    pub leaks: Vec<String>,
+    /// Reasons for which test images may have reached a classifier of the first.
+    pub first_leaks: Vec<String>,
+    /// Those of the second.
+    pub second_leaks: Vec<String>,
 }
 
 /// What two studies measured.
@@ -50,8 +52,20 @@ pub struct Rivals {
     pub column_axes: Vec<String>,
     /// Cells where both have run.
     pub cells: Vec<Rival>,
-    /// Cells of the second study's table in which there is nothing to compare.
-    pub without: usize,
+    /// Cells of the second study's table in which there is nothing to compare, by why.
+    pub without: BTreeMap<Without, usize>,
+}
+
+/// Why a cell has nothing to be compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Without {
+    /// The other study has no such cell, or several.
+    NoTwin,
+    /// One of them has not run.
+    NotRun,
+    /// They were measured on other images.
+    OtherImages,
 }
 
 impl Rivals {
@@ -74,42 +88,21 @@ impl Rivals {
             row_axes: table.row_axes.clone(),
             column_axes: table.column_axes.clone(),
             cells: Vec::new(),
-            without: 0,
+            without: BTreeMap::new(),
         };
         for (row, columns) in grid.cells.iter().enumerate() {
             for (column, cells) in columns.iter().enumerate().filter(|(_, cells)| !cells.is_empty())
             {
                 let twins = cells.iter().filter_map(|cell| Some((twin(cell, &others)?, *cell)));
                 let twins: Vec<(&Cell, &Cell)> = twins.collect();
-                let pairs: Vec<Pair<'_>> = twins
-                    .iter()
-                    .filter_map(|(old, new)| Pair::of(at(new, &table.pooled_axes), old, new))
-                    .collect();
-                if pairs.is_empty() {
-                    found.without += 1;
-                    continue;
+                let name = (&grid.rows[row], &grid.columns[column]);
+                match rival(&twins, name, layout.measure, &table.pooled_axes) {
+                    Ok(mut rival) => {
+                        rival.comparison.reference.clone_from(&first.plan.name);
+                        found.cells.push(rival);
+                    }
+                    Err(why) => *found.without.entry(why).or_default() += 1,
                 }
-                let is_same =
-                    twins.iter().all(|(old, new)| old.recipe.is_some() && old.recipe == new.recipe);
-                let mean = |scores: &dyn Fn(&Pair<'_>) -> Option<f64>| {
-                    let values: Vec<f64> = pairs.iter().filter_map(scores).collect();
-                    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-                };
-                let mut comparison = comparison::one(&pairs, layout.measure);
-                comparison.row.clone_from(&grid.rows[row]);
-                comparison.column.clone_from(&grid.columns[column]);
-                comparison.reference.clone_from(&first.plan.name);
-                let sides = twins.iter().flat_map(|(old, new)| old.leaks.iter().chain(&new.leaks));
-                let leaks: BTreeSet<String> = sides.cloned().collect();
-                found.cells.push(Rival {
-                    row: grid.rows[row].clone(),
-                    column: grid.columns[column].clone(),
-                    first: mean(&|pair| layout.measure.of(&pair.reference.measures)),
-                    second: mean(&|pair| layout.measure.of(&pair.row.measures)),
-                    is_same,
-                    comparison,
-                    leaks: leaks.into_iter().collect(),
-                });
             }
         }
         // The very same tasks are no test of anything.
@@ -117,6 +110,46 @@ impl Rivals {
         comparison::correct(tested.map(|one| &mut one.comparison).collect());
         Ok(found)
     }
+}
+
+/// Compares the classifiers of a cell with their twins.
+fn rival(
+    twins: &[(&Cell, &Cell)],
+    (row, column): (&String, &String),
+    measure: Measure,
+    pooled: &[String],
+) -> Result<Rival, Without> {
+    let have_run = |(old, new): &&(&Cell, &Cell)| old.scores.is_some() && new.scores.is_some();
+    let pairs: Vec<Pair<'_>> =
+        twins.iter().filter_map(|(old, new)| Pair::of(at(new, pooled), old, new)).collect();
+    if pairs.is_empty() {
+        return Err(match twins {
+            [] => Without::NoTwin,
+            _ if twins.iter().any(|pair| have_run(&pair)) => Without::OtherImages,
+            _ => Without::NotRun,
+        });
+    }
+    let mean = |scores: &dyn Fn(&Pair<'_>) -> Option<f64>| {
+        let values: Vec<f64> = pairs.iter().filter_map(scores).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let leaks = |side: &dyn Fn(&(&Cell, &Cell)) -> Vec<String>| {
+        let reasons: BTreeSet<String> = twins.iter().flat_map(side).collect();
+        reasons.into_iter().collect()
+    };
+    let mut comparison = comparison::one(&pairs, measure);
+    comparison.row.clone_from(row);
+    comparison.column.clone_from(column);
+    Ok(Rival {
+        row: row.clone(),
+        column: column.clone(),
+        first: mean(&|pair| measure.of(&pair.reference.measures)),
+        second: mean(&|pair| measure.of(&pair.row.measures)),
+        is_same: twins.iter().all(|(old, new)| old.recipe.is_some() && old.recipe == new.recipe),
+        comparison,
+        first_leaks: leaks(&|(old, _)| old.leaks.clone()),
+        second_leaks: leaks(&|(_, new)| new.leaks.clone()),
+    })
 }
 
 impl Rivals {
@@ -131,9 +164,12 @@ impl Rivals {
             let bare = |number: f64| self.measure.difference(number);
             let show = |number: f64| self.measure.show(number);
             let Comparison { difference, interval, corrected_p, .. } = &one.comparison;
-            let mark = if one.leaks.is_empty() { "" } else { " [leak]" };
+            let mark = |leaks: &[String]| if leaks.is_empty() { "" } else { " [leak]" };
             let mut line = vec![one.row.clone(), one.column.clone()];
-            line.extend([or_none(one.first.map(show)), or_none(one.second.map(show)) + mark]);
+            line.extend([
+                or_none(one.first.map(show)) + mark(&one.first_leaks),
+                or_none(one.second.map(show)) + mark(&one.second_leaks),
+            ]);
             if one.is_same {
                 line.push("the same tasks".to_owned());
             } else {
@@ -145,7 +181,9 @@ impl Rivals {
             lines.push(line);
         }
         let text = if self.cells.is_empty() { String::new() } else { aligned(&lines) };
-        let leaks: BTreeSet<&String> = self.cells.iter().flat_map(|one| &one.leaks).collect();
+        let leaks =
+            self.cells.iter().flat_map(|one| one.first_leaks.iter().chain(&one.second_leaks));
+        let leaks: BTreeSet<&String> = leaks.collect();
         let note = |reason: &String| {
             format!("[leak] test images may have reached a classifier: {reason}\n")
         };
@@ -153,8 +191,12 @@ impl Rivals {
     }
 }
 
-/// Returns the one cell that agrees with another on every axis that both have.
+/// Returns the very same task's cell, or else the one that agrees on every axis that both have.
 fn twin<'c>(cell: &Cell, others: &[&'c Cell]) -> Option<&'c Cell> {
+    let same = |other: &&&Cell| cell.recipe.is_some() && other.recipe == cell.recipe;
+    if let Some(same) = others.iter().find(same) {
+        return Some(same);
+    }
     let agrees = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
         a.iter().all(|(axis, value)| b.get(axis).is_none_or(|other| other == value))
     };
@@ -166,6 +208,7 @@ fn twin<'c>(cell: &Cell, others: &[&'c Cell]) -> Option<&'c Cell> {
 #[cfg(test)]
 mod tests {
     use super::Rivals;
+    use super::Without;
     use crate::report::Layout;
     use crate::report::sample;
 
@@ -184,14 +227,14 @@ mod tests {
             cell.recipe = None;
         }
         let rivals = Rivals::build(&old, &new, &Layout::default()).unwrap();
-        assert_eq!(rivals.without, 1);
+        assert_eq!(rivals.without, [(Without::NotRun, 1)].into());
         insta::assert_snapshot!(rivals.to_text(), @"
-        arm           network       first     second           difference       95 % interval    p
-        none          resnet101     41.67 %   41.67 %          the same tasks
-        none          densenet121   47.42 %   47.42 %          the same tasks
-        classic       resnet101     46.58 %   41.67 %          -4.92            -9.92 to +0.17   0.122
-        classic       densenet121   50.33 %   47.42 % [leak]   -2.92            -9.50 to +3.50   0.372
-        classic+gan   resnet101     68.50 %   68.50 %          the same tasks
+        arm           network       first            second           difference       95 % interval    p
+        none          resnet101     41.67 %          41.67 %          the same tasks
+        none          densenet121   47.42 %          47.42 %          the same tasks
+        classic       resnet101     46.58 %          41.67 %          -4.92            -9.92 to +0.17   0.122
+        classic       densenet121   50.33 % [leak]   47.42 % [leak]   -2.92            -9.50 to +3.50   0.372
+        classic+gan   resnet101     68.50 %          68.50 %          the same tasks
         [leak] test images may have reached a classifier: to show what leakage does
         ");
     }
@@ -201,7 +244,10 @@ mod tests {
         let (old_plan, new_plan) = (sample::plan(), sample::plan());
         let (mut old, new) = (sample::study(&old_plan), sample::study(&new_plan));
         old.cells.retain(|cell| cell.at["arm"] == "none");
-        old.cells.iter_mut().for_each(|cell| drop(cell.at.remove("arm")));
+        for cell in &mut old.cells {
+            cell.at.remove("arm");
+            cell.recipe = None;
+        }
         let rivals = Rivals::build(&old, &new, &Layout::default()).unwrap();
         let rows: Vec<&str> = rivals.cells.iter().map(|one| one.row.as_str()).collect();
         assert_eq!(rows, ["none", "none", "classic", "classic", "classic+gan"]);
