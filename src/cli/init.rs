@@ -25,9 +25,19 @@ pub(crate) fn run(path: &Path, form: Form, screen: &Screen) -> Result<(), Failur
     let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
     let name = serde_json::to_string(&name.unwrap_or_default()).expect("a text is JSON");
     let text = TEMPLATE.replace("name: my-study", &format!("name: {name}"));
-    let described = serde_json::to_string_pretty(&manifest_schema(STAGES)).expect("keys are texts");
+    let described = manifest_schema(STAGES);
     files::write(path, text.as_bytes())?;
-    files::write(&schema, (described + "\n").as_bytes())?;
+    // Another file of this name is somebody's own; an older schema is not.
+    let is_ours = |bytes: Vec<u8>| {
+        let old: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        old.is_some_and(|old| old["title"] == described["title"])
+    };
+    if schema.exists() && !files::read(&schema).is_ok_and(is_ours) {
+        screen.say(&format!("`{}` is there already and is left as it is", schema.display()));
+    } else {
+        let text = serde_json::to_string_pretty(&described).expect("keys are texts") + "\n";
+        files::write(&schema, text.as_bytes())?;
+    }
     if form.is_json() {
         screen.print_json(&json!({"manifest": path, "schema": schema}));
     } else {

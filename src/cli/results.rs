@@ -10,6 +10,7 @@ use crate::plan::InputRef;
 use crate::plan::Plan;
 use crate::report::Found;
 use crate::report::Layout;
+use crate::report::LayoutError;
 use crate::store::Store;
 
 /// Returns a function that tells what the cache holds of an output.
@@ -26,23 +27,30 @@ pub(crate) fn finder(plan: &Plan, store: &Store) -> impl Fn(InputRef) -> Option<
     }
 }
 
+/// Returns the layout of the table that a manifest asks for.
+pub(crate) fn layout_of(spec: &TableSpec) -> Result<Layout, LayoutError> {
+    let names = |names: &[Located<String>]| names.iter().map(|name| name.value.clone()).collect();
+    let measure = spec.value.as_ref().map(|name| name.value.parse()).transpose()?;
+    Ok(Layout {
+        stage: spec.stage.as_ref().map(|name| name.value.clone()),
+        rows: names(&spec.rows),
+        columns: names(&spec.columns),
+        measure: measure.unwrap_or_default(),
+    })
+}
+
 /// Returns the layout of the table: as the command line says, else as the manifest does.
 pub(crate) fn layout(spec: Option<&TableSpec>, asked: &LayoutArgs) -> Result<Layout, Failure> {
-    let names = |names: &[Located<String>]| -> Vec<String> {
-        names.iter().map(|name| name.value.clone()).collect()
-    };
-    let either = |asked: &Option<String>, written: &[Located<String>]| match asked {
-        Some(axis) => vec![axis.clone()],
-        None => names(written),
-    };
-    let written = |field: fn(&TableSpec) -> &Option<Located<String>>| {
-        spec.and_then(|spec| field(spec).as_ref()).map(|name| name.value.clone())
-    };
-    let measure = asked.value.clone().or_else(|| written(|spec| &spec.value));
-    Ok(Layout {
-        stage: written(|spec| &spec.stage),
-        rows: either(&asked.rows, spec.map_or(&[], |spec| &spec.rows)),
-        columns: either(&asked.columns, spec.map_or(&[], |spec| &spec.columns)),
-        measure: measure.map(|name| name.parse()).transpose()?.unwrap_or_default(),
-    })
+    let mut layout = spec.map(layout_of).transpose()?.unwrap_or_default();
+    let axis = |asked: &Option<String>| asked.iter().cloned().collect::<Vec<String>>();
+    if asked.rows.is_some() {
+        layout.rows = axis(&asked.rows);
+    }
+    if asked.columns.is_some() {
+        layout.columns = axis(&asked.columns);
+    }
+    if let Some(measure) = &asked.value {
+        layout.measure = measure.parse()?;
+    }
+    Ok(layout)
 }

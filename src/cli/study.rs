@@ -11,17 +11,25 @@ use miette::GraphicalTheme;
 use crate::cli::args::StudyArgs;
 use crate::cli::args::Target;
 use crate::cli::failure::Failure;
+use crate::cli::results;
 use crate::cli::screen::Screen;
 use crate::cli::words;
 use crate::engine;
 use crate::engine::Status;
 use crate::manifest;
 use crate::manifest::Manifest;
+use crate::manifest::Problem;
 use crate::manifest::Report;
+use crate::manifest::TableSpec;
+use crate::manifest::did_you_mean;
 use crate::plan;
 use crate::plan::DataFolders;
 use crate::plan::Plan;
 use crate::plan::TaskId;
+use crate::report::LayoutError;
+use crate::report::Measure;
+use crate::report::Study;
+use crate::report::StudyTable;
 use crate::stages::STAGES;
 use crate::store::Record;
 use crate::store::Store;
@@ -62,7 +70,32 @@ pub(crate) fn open(args: &StudyArgs, screen: &Screen) -> Result<Opened, Failure>
     let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest);
     let plan = plan::build(&manifest.document, STAGES, &folders)
         .map_err(|problems| drawn(&manifest.report(problems), screen))?;
+    if let Some(problem) = table_problem(manifest.document.table.as_ref(), &plan) {
+        return Err(drawn(&manifest.report(problem.into()), screen));
+    }
     Ok(Opened { manifest, plan })
+}
+
+/// Returns what is wrong with the table that a manifest asks for: better before a training than after.
+fn table_problem(spec: Option<&TableSpec>, plan: &Plan) -> Option<Problem> {
+    let spec = spec?;
+    let empty = Study::with_cells(plan, &|_| None).ok()?;
+    let layout = results::layout_of(spec);
+    let error = layout.and_then(|layout| StudyTable::build(&empty, &layout).map(drop)).err()?;
+    let (span, help) = match &error {
+        LayoutError::Measure(name) => {
+            let known = Measure::ALL.map(Measure::name);
+            (spec.value.as_ref().map(|name| name.span), did_you_mean(name, known))
+        }
+        LayoutError::Stage { .. } => (spec.stage.as_ref().map(|name| name.span), None),
+        LayoutError::Axis { axis, .. } | LayoutError::Twice(axis) => {
+            let axes = spec.columns.iter().chain(&spec.rows);
+            (axes.rev().find(|name| name.value == *axis).map(|name| name.span), None)
+        }
+        LayoutError::NoScores => (spec.stage.as_ref().map(|name| name.span), None),
+    };
+    let help = help.unwrap_or_else(|| "change it below `table`, or take it away there".to_owned());
+    Some(Problem { span, ..Problem::nowhere(error.to_string()) }.help(help))
 }
 
 /// Returns the plan of a manifest.

@@ -9,6 +9,7 @@ use crate::manifest::Located;
 use crate::manifest::Node;
 use crate::manifest::Problem;
 use crate::manifest::Problems;
+use crate::manifest::did_you_mean;
 use crate::manifest::fields::Fields;
 use crate::manifest::fields::scalar;
 use crate::manifest::fields::wrong;
@@ -59,6 +60,8 @@ pub struct Document {
     pub stages: Vec<StageSpec>,
     /// `--set` arguments, as given.
     pub overrides: Vec<String>,
+    /// What is wrong and keeps nobody from reading on: a plan reports it with what it finds itself.
+    pub problems: Problems,
 }
 
 /// A dimension of the study.
@@ -97,7 +100,7 @@ pub struct TableSpec {
 pub struct StageSpec {
     /// Its name.
     pub name: Located<String>,
-    /// Its kind.
+    /// Its kind; empty where it has none, which is a problem that has been noted.
     pub kind: Located<String>,
     /// What enters it.
     pub inputs: Vec<InputSpec>,
@@ -118,17 +121,18 @@ pub struct StageSpec {
 }
 
 impl Document {
-    /// Reads a merged manifest.
+    /// Reads a merged manifest; an error is what keeps it from being understood.
     pub(super) fn read(root: &Node, overrides: &[String]) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        check_format(root, &mut problems);
-        let mut fields = Fields::open(root, "the manifest", FIELDS, &mut problems);
+        let (mut light, mut grave) = (Problems::default(), Problems::default());
+        check_format(root, &mut light);
+        let mut fields = Fields::open(root, "the manifest", FIELDS, &mut light);
         let name = fields.text("name");
         if name.is_none() && fields.get("name").is_none() {
             fields.missing("name", "the manifest", "name: my-study");
         }
         let about = fields.text("about");
         let seed = fields.number("seed", u64::MAX);
+        let mut fields = Fields::of(root, &mut grave);
         let axes = fields.map("axes");
         let exclude = fields.list("exclude");
         let only = fields.list("only");
@@ -147,14 +151,19 @@ impl Document {
             about: about.map(|about| about.value).unwrap_or_default(),
             seed: seed.unwrap_or(0),
             vars: vars.unwrap_or(empty),
-            axes: axes.iter().filter_map(|axis| read_axis(axis, &mut problems)).collect(),
-            exclude: exclude.iter().map(|cell| read_cell("exclude", cell, &mut problems)).collect(),
-            only: only.iter().map(|cell| read_cell("only", cell, &mut problems)).collect(),
-            table: table.map(|table| read_table(table, &mut problems)),
-            stages: stages.iter().filter_map(|stage| read_stage(stage, &mut problems)).collect(),
+            axes: axes.iter().filter_map(|axis| read_axis(axis, &mut grave)).collect(),
+            exclude: exclude.iter().map(|cell| read_cell("exclude", cell, &mut grave)).collect(),
+            only: only.iter().map(|cell| read_cell("only", cell, &mut grave)).collect(),
+            table: table.map(|table| read_table(table, &mut light)),
+            stages: stages.iter().map(|stage| read_stage(stage, &mut light, &mut grave)).collect(),
             overrides: overrides.to_vec(),
+            problems: Problems::default(),
         };
-        problems.or(document)
+        if grave.is_empty() {
+            return Ok(Self { problems: light, ..document });
+        }
+        light.extend(grave);
+        light.or(document)
     }
 
     /// Returns a stage by name.
@@ -250,35 +259,43 @@ fn read_table(node: &Node, problems: &mut Problems) -> TableSpec {
     }
 }
 
-fn read_stage(entry: &Entry, problems: &mut Problems) -> Option<StageSpec> {
+fn read_stage(entry: &Entry, light: &mut Problems, grave: &mut Problems) -> StageSpec {
     let what = format!("stage `{}`", entry.key.value);
-    check_name(&entry.key, "a stage", problems);
-    let mut fields = Fields::open(&entry.value, &what, STAGE_FIELDS, problems);
+    check_name(&entry.key, "a stage", grave);
+    let is_map = matches!(entry.value.content, Content::Map(_) | Content::Null);
+    // Without the params or inputs that a misspelt field was meant to give, much else seems wrong.
+    let is_misspelt = |field: &Entry| {
+        let name = field.key.value.as_str();
+        !STAGE_FIELDS.contains(&name) && did_you_mean(name, ["params", "inputs"]).is_some()
+    };
+    let is_clear = is_map && !entry.value.entries().iter().any(is_misspelt);
+    let mut fields =
+        Fields::open(&entry.value, &what, STAGE_FIELDS, if is_clear { light } else { grave });
     let kind = fields.text("kind");
+    let retries = fields.number("retries", RETRIES).unwrap_or(0);
+    let spans = fields.texts("spans");
+    let crosses = fields.texts("crosses");
+    let allow_leakage = fields.sentence("allow_leakage");
+    let about = fields.text("about").map(|about| about.value).unwrap_or_default();
+    if kind.is_none() && is_map && entry.value.get("kind").is_none_or(Node::is_null) {
+        let problem = Problem::at(entry.key.span, format!("{what} has no `kind`"));
+        fields.report(
+            problem.help("write `kind: load`, or another of those that `ablate kinds` lists"),
+        );
+    }
+    let mut fields = Fields::of(&entry.value, grave);
     let inputs = fields.map("inputs");
     let params = fields.get("params").cloned();
     let _ = params.as_ref().filter(|params| params.text().is_none()).map(|_| fields.map("params"));
     let resources = fields.get("resources").cloned();
     let _ = fields.map("resources");
-    let retries = fields.number("retries", RETRIES).unwrap_or(0);
-    let spans = fields.texts("spans");
-    let crosses = fields.texts("crosses");
-    let allow_leakage = fields.text("allow_leakage");
-    let about = fields.text("about").map(|about| about.value).unwrap_or_default();
     let inputs = inputs
         .iter()
-        .map(|input| InputSpec { port: input.key.clone(), feed: feed(&input.value, problems) })
+        .map(|input| InputSpec { port: input.key.clone(), feed: feed(&input.value, grave) })
         .collect();
-    let is_map = matches!(entry.value.content, Content::Map(_) | Content::Null);
-    if kind.is_none() && is_map && entry.value.get("kind").is_none_or(Node::is_null) {
-        let problem = Problem::at(entry.key.span, format!("{what} has no `kind`"));
-        problems.push(
-            problem.help("write `kind: load`, or another of those that `ablate kinds` lists"),
-        );
-    }
-    Some(StageSpec {
+    StageSpec {
         name: entry.key.clone(),
-        kind: kind?,
+        kind: kind.unwrap_or(Located::new(String::new(), entry.key.span)),
         inputs,
         params: params.unwrap_or(Node { content: Content::Null, span: entry.key.span }),
         resources,
@@ -287,7 +304,7 @@ fn read_stage(entry: &Entry, problems: &mut Problems) -> Option<StageSpec> {
         crosses,
         allow_leakage,
         about,
-    })
+    }
 }
 
 fn check_name(name: &Located<String>, what: &str, problems: &mut Problems) {

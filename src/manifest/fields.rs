@@ -41,9 +41,19 @@ impl<'n, 'p> Fields<'n, 'p> {
         Self { node, problems }
     }
 
+    /// Reads more fields of a map that was opened before.
+    pub(super) fn of(node: &'n Node, problems: &'p mut Problems) -> Self {
+        Self { node, problems }
+    }
+
     /// Returns a field; nothing where it is absent or `null`.
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
         self.node.get(key).filter(|node| !node.is_null())
+    }
+
+    /// Reports a problem.
+    pub(super) fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
     }
 
     /// Reports a field that is missing.
@@ -56,6 +66,17 @@ impl<'n, 'p> Fields<'n, 'p> {
     pub(super) fn text(&mut self, key: &str) -> Option<Located<String>> {
         let node = self.get(key)?;
         scalar(node, &format!("`{key}`"), self.problems)
+    }
+
+    /// Returns a text of a word or more.
+    pub(super) fn sentence(&mut self, key: &str) -> Option<Located<String>> {
+        let node = self.get(key)?;
+        let text = node.text().filter(|text| !text.trim().is_empty());
+        if text.is_none() {
+            let instead = format!("a sentence: `{key}: \"...\"`");
+            wrong(node, &format!("`{key}`"), "a reason", &instead, self.problems);
+        }
+        Some(Located::new(text?.to_owned(), node.span))
     }
 
     /// Returns a whole number from 0 up to `most`.

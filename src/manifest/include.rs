@@ -269,10 +269,10 @@ mod tests {
             ["seed", "stages..a=1", "stages.a.params.list.2.n=1", "stages.a.kind.x=1", "seed=[1"];
         insta::assert_snapshot!(fault("base.yaml", &sets), @"
         --set:1:1: `seed` sets nothing: it has no `=` (help: write `--set stages.NAME.params.PARAM=VALUE`)
-        --set:1:1: `stages..a` is no path: a name is empty
+        --set:1:1: `stages..a` is no path: a name is empty (help: write `--set stages.NAME.params.PARAM=VALUE`)
         --set:1:22: `2` is no place in a list of 2 (help: places count from 0 to 1)
         --set:1:15: `x` lies below `x`, which is no map
-        --set:1:6: no valid YAML: unclosed bracket '['
+        --set:1:6: no valid YAML: unclosed bracket '[' (help: close it with `]` or `}`, and put a slice in quotes)
         ");
     }
 }

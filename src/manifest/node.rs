@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::manifest::Located;
 use crate::manifest::Span;
 
+/// Most letters of a text that a message quotes.
+const MOST_SHOWN: usize = 80;
+
 /// A value and where it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -129,7 +132,13 @@ impl Node {
             Content::Null => "nothing".to_owned(),
             Content::List(_) => "a list".to_owned(),
             Content::Map(_) => "a map".to_owned(),
-            _ => format!("`{}`", self.scalar().unwrap_or_default()),
+            _ => {
+                let text = self.scalar().unwrap_or_default();
+                match text.char_indices().nth(MOST_SHOWN) {
+                    Some((at, _)) => format!("`{}...`", &text[..at]),
+                    None => format!("`{text}`"),
+                }
+            }
         }
     }
 }

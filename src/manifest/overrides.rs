@@ -26,6 +26,11 @@ pub(super) fn apply(
     for argument in arguments {
         let file = sources.add("--set", argument.as_str());
         match Override::parse(argument, file) {
+            Ok(change) if change.path[0].value == "extends" => {
+                let message = "`extends` names files, and these have been read";
+                let problem = Problem::at(change.path[0].span, message);
+                problems.push(problem.help("write a file that extends both: `extends: [A, B]`"));
+            }
             Ok(change) => {
                 strange.extend(change.strange_stage(&known));
                 if let Err(problem) = change.put(&mut root, 0) {
@@ -69,7 +74,8 @@ impl Override {
         let mut offset = 0;
         for name in names.split('.') {
             if name.is_empty() {
-                return Err(Problem::at(whole, format!("`{names}` is no path: a name is empty")));
+                return Err(Problem::at(whole, format!("`{names}` is no path: a name is empty"))
+                    .help("write `--set stages.NAME.params.PARAM=VALUE`"));
             }
             path.push(Located::new(name.to_owned(), whole.piece(offset, name.len())));
             offset += name.len() + 1;

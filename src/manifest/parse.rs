@@ -102,9 +102,12 @@ fn reworded(message: &str) -> (String, Option<&'static str>) {
         ("block mapping", "give the names of one map the same indentation"),
         ("mapping values are not allowed", "write `name: value`, and texts with `: ` in quotes"),
         ("unclosed quote", "close the quote"),
+        ("unclosed bracket", "close it with `]` or `}`, and put a slice in quotes"),
     ];
     let help = help.into_iter().find(|(part, _)| message.contains(part)).map(|(_, help)| help);
-    (message.to_owned(), help)
+    let usual =
+        "compare the line with `ablate init`'s manifest: `name: value`, two blanks deeper each";
+    (message.to_owned(), help.or(Some(usual)))
 }
 
 /// Returns the byte at a line and column, both from 1: all that faults of the syntax tell.

@@ -97,7 +97,13 @@ pub(super) fn feed(node: &Node, problems: &mut Problems) -> Feed {
     let by = entries.iter().find(|entry| entry.key.value == "by");
     let axis = by.and_then(|by| Some(Located::new(by.value.scalar()?, by.value.span)));
     let Some(axis) = axis else {
-        let problem = Problem::at(node.span.piece(0, 1), "a map of inputs has no `by`");
+        let problem = match by {
+            None => Problem::at(node.span.piece(0, 1), "a map of inputs has no `by`"),
+            Some(by) => {
+                let found = by.value.describe();
+                Problem::at(by.key.span, format!("`by` is {found}; the name of one axis expected"))
+            }
+        };
         problems.push(problem.help("write `{by: AXIS, VALUE: [STAGE, ...], ...}`"));
         return Feed::Same(Vec::new());
     };
@@ -119,6 +125,11 @@ fn list(node: &Node, problems: &mut Problems) -> Vec<Reference> {
     for item in items {
         let parsed = match item.scalar() {
             Some(text) => Reference::parse(&text, item.span),
+            None if item.get("by").is_some() => {
+                let message = "`by` stands within a branch of `by`; inputs differ by one axis";
+                let help = "write a stage for each arm, or an axis whose values are the combinations";
+                Err(Problem::at(item.span.piece(0, 1), message).help(help))
+            }
             None => Err(Problem::at(item.span, format!("{} names no artifact", item.describe()))
                 .help("write `stage`, `stage.port` or a list of those; put a slice in quotes: `\"stage[axis=value]\"`")),
         };

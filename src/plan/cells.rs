@@ -170,15 +170,19 @@ impl<'a> Tasks<'a> {
         if !self.axes.is_left_out(&wanted) {
             return;
         }
+        // One place has one problem, however many cells share it.
+        if problems.0.iter().any(|known| known.span == Some(link.span)) {
+            return;
+        }
         let names = self.axes.names(&wanted);
         let names: Vec<String> =
             names.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
         let message = format!(
-            "stage `{}` needs a cell that `exclude` or `only` leaves out: [{}]",
+            "stage `{}` needs cells that `exclude` or `only` leaves out, such as [{}]",
             stage.spec.name.value,
             names.join(",")
         );
-        let help = "leave the same cell of this stage out, or keep that one";
+        let help = "leave the same cells of this stage out, or keep those";
         problems.push(Problem::at(link.span, message).help(help));
     }
 

@@ -132,7 +132,9 @@ impl Scope<'_> {
             "vars" => {
                 let var = self.var(rest, span)?;
                 if depth == 0 {
-                    return Err(Problem::at(span, format!("`${{{name}}}` refers to itself")));
+                    let message = format!("`${{{name}}}` refers to itself");
+                    let help = "write the value itself into one of the `vars` of the circle";
+                    return Err(Problem::at(span, message).help(help));
                 }
                 self.collect(var, depth - 1, found, problems);
             }
@@ -250,7 +252,11 @@ impl Scope<'_> {
                     "the value `{}` of axis `{}` has no field `{name}`",
                     value.name, axis.name
                 );
-                Problem::at(span, message).maybe_help(did_you_mean(name, known()))
+                let help = did_you_mean(name, known()).unwrap_or_else(|| match known().next() {
+                    Some(_) => format!("its fields are {}", quoted(known())),
+                    None => "write the value as a map: `{name: ..., FIELD: ...}`".to_owned(),
+                });
+                Problem::at(span, message).help(help)
             })?;
         }
         Ok(found.clone())
@@ -350,10 +356,10 @@ mod tests {
         let head = "vars: {size: 3, loop: '${vars.loop}'}\naxes: {step: [1, {name: b, rate: 2}]}";
         let params = "{epochs: '${vars.sise}', rate: ['${axis.stepp}', '${axis.step.rate}', '${var.size}', '${vars.loop}'], name: 'a ${vars.size'}";
         insta::assert_snapshot!(faults(&study(head, params)), @"
-        3:24: `${vars.loop}` refers to itself
+        3:24: `${vars.loop}` refers to itself (help: write the value itself into one of the `vars` of the circle)
         8:70: there is no `vars.sise` (help: did you mean `size`?)
         8:93: there is no axis `stepp` (help: did you mean `step`?)
-        8:110: the value `1` of axis `step` has no field `rate`
+        8:110: the value `1` of axis `step` has no field `rate` (help: write the value as a map: `{name: ..., FIELD: ...}`)
         8:131: `${var.size}` stands for nothing (help: did you mean `vars`?)
         8:168: `${vars.size` is not closed (help: close it with `}`, or write `$${` for a literal `${`)
         ");

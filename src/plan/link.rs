@@ -88,7 +88,7 @@ impl<'a> Linker<'a> {
     ) -> Self {
         let find = |stage: &StageSpec| {
             let found = kinds.iter().find(|kind| kind.name == stage.kind.value);
-            if found.is_none() {
+            if found.is_none() && !stage.kind.value.is_empty() {
                 let names = || kinds.iter().map(|kind| kind.name);
                 let help = did_you_mean(&stage.kind.value, names())
                     .unwrap_or_else(|| format!("kinds are {}", quoted(names())));
@@ -109,7 +109,10 @@ impl<'a> Linker<'a> {
         let stages = self.document.stages.iter().zip(&self.kinds);
         stages
             .map(|(spec, kind)| {
-                let kind = (*kind)?;
+                let Some(kind) = *kind else {
+                    spec.inputs.iter().for_each(|input| self.look_up(spec, input, problems));
+                    return None;
+                };
                 let inputs = spec
                     .inputs
                     .iter()
@@ -152,6 +155,7 @@ impl<'a> Linker<'a> {
             let help = did_you_mean(&input.port.value, names())
                 .unwrap_or_else(|| format!("its inputs are {}", quoted(names())));
             problems.push(Problem::at(input.port.span, message).help(help));
+            self.look_up(spec, input, problems);
             return None;
         };
         let feed = match &input.feed {
@@ -224,6 +228,37 @@ impl<'a> Linker<'a> {
         links
     }
 
+    /// Looks for the stages that enter a port that nothing else is known of.
+    fn look_up(&self, spec: &StageSpec, input: &InputSpec, problems: &mut Problems) {
+        let references: Vec<&Reference> = match &input.feed {
+            Feed::Same(references) => references.iter().collect(),
+            Feed::By { branches, .. } => branches.iter().flat_map(|(_, all)| all).collect(),
+        };
+        for reference in references {
+            self.stage(spec, reference, problems);
+        }
+    }
+
+    /// Returns the stage that a reference names, or reports that there is none.
+    fn stage(
+        &self,
+        spec: &StageSpec,
+        reference: &Reference,
+        problems: &mut Problems,
+    ) -> Option<usize> {
+        let (stages, wanted) = (&self.document.stages, &reference.stage);
+        let found = stages.iter().position(|stage| stage.name.value == wanted.value);
+        if found.is_none() {
+            let names = stages.iter().map(|stage| stage.name.value.as_str());
+            let names = names.filter(|name| *name != spec.name.value);
+            let message = format!("there is no stage `{}`", wanted.value);
+            let help = did_you_mean(&wanted.value, names.clone())
+                .unwrap_or_else(|| format!("the other stages are {}", quoted(names)));
+            problems.push(Problem::at(wanted.span, message).help(help));
+        }
+        found
+    }
+
     fn link(
         &self,
         spec: &StageSpec,
@@ -231,17 +266,14 @@ impl<'a> Linker<'a> {
         reference: &Reference,
         problems: &mut Problems,
     ) -> Option<Link> {
-        let stages = &self.document.stages;
         let wanted = &reference.stage;
-        let Some(stage) = stages.iter().position(|stage| stage.name.value == wanted.value) else {
-            let names = stages.iter().map(|stage| stage.name.value.as_str());
-            let names = names.filter(|name| *name != spec.name.value);
-            let message = format!("there is no stage `{}`", wanted.value);
-            let help = did_you_mean(&wanted.value, names.clone())
-                .unwrap_or_else(|| format!("the other stages are {}", quoted(names)));
-            problems.push(Problem::at(wanted.span, message).help(help));
-            return None;
-        };
+        let stage = self.stage(spec, reference, problems)?;
+        for (at, (axis, _)) in reference.slice.iter().enumerate() {
+            if reference.slice[..at].iter().any(|(other, _)| other.value == axis.value) {
+                let message = format!("this slice holds axis `{}` twice", axis.value);
+                problems.push(Problem::at(axis.span, message).help("name one value of it"));
+            }
+        }
         let slice: Option<Cell> = reference
             .slice
             .iter()

@@ -42,6 +42,7 @@ pub use rivals::Rivals;
 pub use rivals::Without;
 pub use schema::manifest_schema;
 pub use study::Cell;
+pub use study::Copies;
 pub use study::Finder;
 pub use study::Found;
 pub use study::Gallery;

@@ -15,6 +15,7 @@ use crate::plan::Task;
 use crate::report::Study;
 use crate::report::StudyTable;
 use crate::report::TrainingPart;
+use crate::report::text::copies_sentence;
 use crate::report::text::thousands;
 
 /// Returns how the training set of each row of the table is composed.
@@ -77,6 +78,7 @@ pub(super) fn partitions(study: &Study<'_>) -> Markup {
             @if clean { "No test image is among what any GAN or classifier was made from: this was proved before anything ran." }
             @else { "Test images were let through on purpose; the numbers that this touches are marked." }
         }
+        @for copies in &study.copies { p { (copies_sentence(copies)) "." } }
         div.wide { table {
             thead { tr {
                 th scope="col" { "stage" } th scope="col" { "made from these parts" }

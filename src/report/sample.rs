@@ -27,6 +27,7 @@ use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskId;
 use crate::report::Cell;
+use crate::report::Copies;
 use crate::report::Gallery;
 use crate::report::GalleryRow;
 use crate::report::Study;
@@ -280,7 +281,8 @@ pub(super) fn study(plan: &Plan) -> Study<'_> {
         gallery("real images", "photos", 1080, 200),
         gallery("images of the GAN", "fakes", 443, 150),
     ];
-    Study { plan, cells, gans: vec![gan], galleries, digests }
+    let copies = vec![Copies { task: "parts".into(), pairs: 2 }];
+    Study { plan, cells, copies, gans: vec![gan], galleries, digests }
 }
 
 fn gallery(title: &str, task: &str, images: usize, level: u8) -> Gallery {

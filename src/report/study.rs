@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::artifact::Artifact;
@@ -11,6 +12,7 @@ use crate::artifact::Gan;
 use crate::artifact::History;
 use crate::artifact::ImageSet;
 use crate::artifact::Scores;
+use crate::artifact::Table;
 use crate::artifact::Tree;
 use crate::digest::Digest;
 use crate::imaging::rgb::Rgb;
@@ -42,6 +44,8 @@ pub struct Study<'a> {
     pub plan: &'a Plan,
     /// One entry for each task that makes scores, in the plan's order.
     pub cells: Vec<Cell>,
+    /// Images of different parts that are copies, of each task that looked for them and found some.
+    pub copies: Vec<Copies>,
     /// The GANs that are trained; empty where only the cells were read.
     pub gans: Vec<TrainedGan>,
     /// Real images beside those of each GAN; empty where only the cells were read.
@@ -49,6 +53,18 @@ pub struct Study<'a> {
     /// Digests of what was made: task -> output port -> artifact.
     pub digests: BTreeMap<TaskId, BTreeMap<String, Digest>>,
 }
+
+/// Images of different parts that are copies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Copies {
+    /// The task that found them.
+    pub task: String,
+    /// Pairs of them.
+    pub pairs: usize,
+}
+
+/// Output port at which a kind that divides images lists copies across its parts.
+const DUPLICATES: &str = "duplicates";
 
 /// One measured classifier, or one yet to be measured.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +146,8 @@ impl<'a> Study<'a> {
             .collect::<Result<_, _>>()?;
         let nothing = (Vec::new(), Vec::new(), BTreeMap::new());
         let (gans, galleries, digests) = nothing;
-        Ok(Self { plan, cells, gans, galleries, digests })
+        let copies = copies(plan, find);
+        Ok(Self { plan, cells, copies, gans, galleries, digests })
     }
 
     /// Reads what a page needs: what a table needs, GANs, example images and digests.
@@ -152,6 +169,15 @@ impl<'a> Study<'a> {
         }
         Ok(study)
     }
+}
+
+fn copies(plan: &Plan, find: &Finder<'_>) -> Vec<Copies> {
+    let listed = outputs_of(plan, Table::TYPE).filter(|output| output.port == DUPLICATES);
+    let found = listed.filter_map(|output| {
+        let pairs = find(output)?.summary["rows"].as_u64()? as usize;
+        (pairs > 0).then(|| Copies { task: plan.task(output.task).to_string(), pairs })
+    });
+    found.collect()
 }
 
 /// Returns every output of a type of artifact.

@@ -8,6 +8,7 @@ use crate::measure::accuracy::wilson_interval;
 use crate::measure::student::Spread;
 use crate::report::Cell;
 use crate::report::Comparison;
+use crate::report::Copies;
 use crate::report::Layout;
 use crate::report::LayoutError;
 use crate::report::Measure;
@@ -40,6 +41,8 @@ pub struct StudyTable {
     pub baselines: Vec<Baseline>,
     /// Every row against the first.
     pub comparisons: Vec<Comparison>,
+    /// Images of different parts that are copies.
+    pub copies: Vec<Copies>,
     /// Reasons for which test images may have reached a classifier; cells refer to them from 1.
     pub leaks: Vec<String>,
 }
@@ -137,6 +140,7 @@ impl StudyTable {
             rows,
             baselines: baselines(&cells),
             comparisons,
+            copies: study.copies.clone(),
             leaks,
         })
     }

@@ -1,5 +1,6 @@
 //! A study's table as plain text for a terminal and as CSV for other programs.
 
+use crate::report::Copies;
 use crate::report::StudyTable;
 use crate::report::TableCell;
 
@@ -128,6 +129,7 @@ impl StudyTable {
             lines.push(note.to_owned());
         }
         lines.extend(self.baselines.iter().map(baseline_sentence));
+        lines.extend(self.copies.iter().map(copies_sentence));
         lines.extend(self.leaks.iter().zip(1..).map(|(reason, number)| {
             format!("[{number}] test images may have reached the classifier: {reason}")
         }));
@@ -194,6 +196,15 @@ pub(super) fn baseline_sentence(baseline: &crate::report::Baseline) -> String {
     format!(
         "Always answering the most frequent class: {share:.2} % ({} of {})",
         baseline.correct, baseline.n
+    )
+}
+
+/// Returns how many images of different parts are copies, as a sentence.
+pub(super) fn copies_sentence(copies: &Copies) -> String {
+    let (pairs, are) = (thousands(copies.pairs), if copies.pairs == 1 { "pair" } else { "pairs" });
+    format!(
+        "`{}` divides {pairs} {are} of images that are copies into different parts; its output `duplicates` lists them",
+        copies.task
     )
 }
 
@@ -273,6 +284,7 @@ mod tests {
 
         Below each value: its 95 % interval, and the right answers of each run.
         Always answering the most frequent class: 43.50 % (174 of 400)
+        `parts` divides 2 pairs of images that are copies into different parts; its output `duplicates` lists them
         [1] test images may have reached the classifier: to show what leakage does
 
         Differences from `none`, percentage points; interval and p by resampling images and runs, p corrected after Holm
@@ -302,6 +314,7 @@ mod tests {
 
         Below each value: its 95 % interval, and the right answers of each run.
         Always answering the most frequent class: 43.50 % (174 of 400)
+        `parts` divides 2 pairs of images that are copies into different parts; its output `duplicates` lists them
         [1] test images may have reached the classifier: to show what leakage does
 
         Differences from `none`; interval over runs

@@ -45,7 +45,18 @@ impl<'a> Check<'a> {
         }
         if !has_type(schema, value) {
             let expected = describe(schema);
-            return self.report(format!("found {}, expected {expected}", show(value)), None);
+            let help = match value {
+                Value::String(text) if text.parse::<f64>().is_ok() => {
+                    Some("a number has no quotes")
+                }
+                Value::Number(_) if has_type(schema, &Value::from("")) => Some("put it in quotes"),
+                _ => None,
+            };
+            // A number in quotes looks like one where it is quoted again.
+            let is_number = value.as_str().is_some_and(|text| text.parse::<f64>().is_ok());
+            let what = if is_number { "the text " } else { "" };
+            let found = format!("found {what}{}, expected {expected}", show(value));
+            return self.report(found, help.map(str::to_owned));
         }
         match value {
             Value::Object(map) => self.object(schema, map),
@@ -69,7 +80,11 @@ impl<'a> Check<'a> {
                         .collect();
                     let near = nearest(name, &names);
                     let help = near.map(|near| format!("did you mean `{near}`?"));
-                    self.report(format!("unknown name `{name}`; known are {}", list(&names)), help);
+                    let known = match names.as_slice() {
+                        [] => "there are none".to_owned(),
+                        names => format!("known are {}", list(names)),
+                    };
+                    self.report(format!("unknown name `{name}`; {known}"), help);
                 }
                 None => {
                     if let Some(rest @ Value::Object(_)) = schema.get("additionalProperties") {

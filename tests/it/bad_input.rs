@@ -74,6 +74,7 @@ fn a_malformed_manifest() {
      3 │ stages: {}
        ·       ─
        ╰────
+      help: compare the line with `ablate init`'s manifest: `name: value`, two blanks deeper each
     error: 1 problem in `study.yaml`
     ");
 }
