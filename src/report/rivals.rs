@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::report::Cell;
 use crate::report::Comparison;
 use crate::report::Layout;
@@ -83,6 +84,7 @@ impl Rivals {
         };
         let cells = stage_cells(second, Some(&table.stage))?;
         let grid = Grid::of(second, &cells, &table.row_axes, &table.column_axes);
+        let twins = Twins::new(&others, &cells);
         let mut found = Self {
             measure: layout.measure,
             row_axes: table.row_axes.clone(),
@@ -93,10 +95,10 @@ impl Rivals {
         for (row, columns) in grid.cells.iter().enumerate() {
             for (column, cells) in columns.iter().enumerate().filter(|(_, cells)| !cells.is_empty())
             {
-                let twins = cells.iter().filter_map(|cell| Some((twin(cell, &others)?, *cell)));
-                let twins: Vec<(&Cell, &Cell)> = twins.collect();
+                let sides = cells.iter().filter_map(|cell| Some((twins.of(cell)?, *cell)));
+                let sides: Vec<(&Cell, &Cell)> = sides.collect();
                 let name = (&grid.rows[row], &grid.columns[column]);
-                match rival(&twins, name, layout.measure, &table.pooled_axes) {
+                match rival(&sides, name, layout.measure, &table.pooled_axes) {
                     Ok(mut rival) => {
                         rival.comparison.reference.clone_from(&first.plan.name);
                         found.cells.push(rival);
@@ -191,18 +193,41 @@ impl Rivals {
     }
 }
 
-/// Returns the very same task's cell, or else the one that agrees on every axis that both have.
-fn twin<'c>(cell: &Cell, others: &[&'c Cell]) -> Option<&'c Cell> {
-    let same = |other: &&&Cell| cell.recipe.is_some() && other.recipe == cell.recipe;
-    if let Some(same) = others.iter().find(same) {
-        return Some(same);
+/// The cells of the first study, found by their task and by their place.
+struct Twins<'c> {
+    recipes: BTreeMap<Digest, &'c Cell>,
+    /// Axes that both studies' cells have.
+    shared: Vec<String>,
+    places: BTreeMap<Vec<Option<String>>, Vec<&'c Cell>>,
+}
+
+impl<'c> Twins<'c> {
+    fn new(others: &[&'c Cell], cells: &[&Cell]) -> Self {
+        let axes = |cells: &[&Cell]| -> BTreeSet<String> {
+            cells.first().map(|cell| cell.at.keys().cloned().collect()).unwrap_or_default()
+        };
+        let shared = axes(others).intersection(&axes(cells)).cloned().collect();
+        let recipes = others.iter().filter_map(|cell| Some((cell.recipe?, *cell))).collect();
+        let mut twins = Self { recipes, shared, places: BTreeMap::new() };
+        for other in others {
+            let place = twins.place(other);
+            twins.places.entry(place).or_default().push(other);
+        }
+        twins
     }
-    let agrees = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
-        a.iter().all(|(axis, value)| b.get(axis).is_none_or(|other| other == value))
-    };
-    let mut found = others.iter().filter(|other| agrees(&other.at, &cell.at));
-    let first = found.next()?;
-    found.next().is_none().then_some(*first)
+
+    fn place(&self, cell: &Cell) -> Vec<Option<String>> {
+        self.shared.iter().map(|axis| cell.at.get(axis).cloned()).collect()
+    }
+
+    /// Returns the very same task's cell, or else the one that agrees on every axis that both have.
+    fn of(&self, cell: &Cell) -> Option<&'c Cell> {
+        let same = cell.recipe.and_then(|recipe| self.recipes.get(&recipe).copied());
+        same.or_else(|| match self.places.get(&self.place(cell))?.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -160,10 +160,12 @@ impl<'s> Grid<'s> {
     ) -> Self {
         let row_names = names(study, cells, row_axes);
         let column_names = names(study, cells, column_axes);
-        let at = |row: &String, column: &String| {
-            let is_here =
-                |cell: &&&Cell| name(cell, row_axes) == *row && name(cell, column_axes) == *column;
-            cells.iter().filter(is_here).copied().collect::<Vec<_>>()
+        let mut places: BTreeMap<(String, String), Vec<&Cell>> = BTreeMap::new();
+        for cell in cells {
+            places.entry((name(cell, row_axes), name(cell, column_axes))).or_default().push(cell);
+        }
+        let mut at = |row: &String, column: &String| {
+            places.remove(&(row.clone(), column.clone())).unwrap_or_default()
         };
         let row = |row| column_names.iter().map(|column| at(row, column)).collect();
         let cells = row_names.iter().map(row).collect();
