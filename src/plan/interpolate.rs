@@ -25,6 +25,9 @@ const DEPTH: usize = 16;
 /// Most that the placeholders of all stages may come to, bytes; each value counts one more.
 pub(super) const LARGEST: usize = 4 << 20;
 
+/// What a placeholder counts that stands for nothing.
+const PROBLEM: usize = LARGEST / 2_000;
+
 const CLOSE: &str = "close it with `}`, or write `$${` for a literal `${`";
 const FLAT: &str = "give an axis values that are maps, and write `${axis.NAME.FIELD}`";
 
@@ -109,6 +112,8 @@ impl Scope<'_> {
                 for part in parts {
                     let Part::Name(name) = part else { continue };
                     if let Err(problem) = self.check(node, text, name, depth, found, problems) {
+                        // What was meant is looked for among all names, which takes its time.
+                        self.takes(PROBLEM);
                         problems.push(problem);
                     }
                 }
