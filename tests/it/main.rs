@@ -24,3 +24,4 @@ mod sandbox;
 mod soak;
 mod source;
 mod study;
+mod together;

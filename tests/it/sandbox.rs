@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -86,7 +87,13 @@ impl Sandbox {
 impl Output {
     /// Runs a command to its end.
     pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.output().expect("the program starts");
+        let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of_child(pipes.spawn().expect("the program starts"))
+    }
+
+    /// Waits for the end of a program whose pipes are open.
+    pub(crate) fn of_child(child: Child) -> Self {
+        let output = child.wait_with_output().expect("the program ends");
         Self {
             code: code(output.status),
             stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),

@@ -69,23 +69,23 @@ fn a_study_that_is_killed_at_any_point_leaves_a_whole_cache_and_completes_the_ne
         let mut engine = sandbox.command(&["run", "study.yaml", "-q"]);
         let engine = engine.stderr(Stdio::null()).stdout(Stdio::null()).spawn();
         let mut engine = engine.expect("it starts");
-        let after = length.mul_f64(stream.below(1_000) as f64 / 1_000.0);
-        std::thread::sleep(after);
+        // By turns an engine at any point, and a worker at any point of what it does.
+        let share = stream.below(1_000) as f64 / 1_000.0;
+        let worker =
+            (number % 2 == 1).then(|| waited(|| children_of(engine.id()).first().copied()));
+        std::thread::sleep(length.mul_f64(share * if worker.is_some() { 0.8 } else { 1.0 }));
         let children = children_of(engine.id());
-        let at = format!("kill {number}, after {after:?} of {length:?}");
-        match children.as_slice() {
-            [worker, ..] if stream.chance(0.4) => {
-                workers += 1;
-                kill(*worker);
-                // The task fails and what needs it is skipped, unless the worker had nothing to do.
-                let code = engine.wait().expect("it ends").code();
-                assert!(matches!(code, Some(0 | 1)), "{at}: {code:?}");
-            }
-            _ => {
-                engines += 1;
-                kill(engine.id());
-                engine.wait().expect("it ends");
-            }
+        let at = format!("kill {number}, after {share} of {length:?}");
+        if let Some(worker) = worker {
+            workers += 1;
+            kill(worker);
+            // Its task fails and what needs that is skipped, unless the worker had nothing to do.
+            let code = engine.wait().expect("it ends").code();
+            assert!(matches!(code, Some(0 | 1)), "{at}: {code:?}");
+        } else {
+            engines += 1;
+            kill(engine.id());
+            engine.wait().expect("it ends");
         }
         for child in children {
             waited(|| (!is_running(child)).then_some(()));
