@@ -152,7 +152,7 @@ fn stage(kinds: &[StageKind], resources: &Value, branches: &[Value]) -> Value {
             },
             "allow_leakage": {
                 "description": "Why test images may reach it; every number that depends on it is marked.",
-                "type": ["string", "null"],
+                "type": ["string", "null"], "minLength": 1,
             },
             "about": {"description": "One sentence on it.", "type": ["string", "null"]},
         },
