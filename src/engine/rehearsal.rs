@@ -171,6 +171,30 @@ fn a_lost_object_is_computed_again() {
 }
 
 #[test]
+fn nothing_is_made_of_what_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, tally) = (folder.path().join("cache"), folder.path().join("tally"));
+    let (sketch, tasks) = sums(3, 4, &tally);
+    let (outcome, _) = rehearse(&sketch.plan, &cache, &options());
+    let store = Store::open(&cache).unwrap();
+    let path =
+        store.files(&outcome.record(tasks[2]).unwrap().outputs["value"])["table.csv"].clone();
+    let mut bytes = files::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    files::write(&path, &bytes).unwrap();
+    let (mut sketch, tasks) = sums(3, 4, &tally);
+    let more = sketch.add("more", &SUM, &json!({"value": 9}), &[tasks[2]]);
+    let (outcome, _) = rehearse(&sketch.plan, &cache, &options());
+    let Ended::Failed(failure) = &outcome.tasks[&more] else { panic!("{outcome:?}") };
+    assert!(failure.problem.ends_with("is damaged: its content is not that of its name"));
+    let store = Store::open(&cache).unwrap();
+    let verdict = store.verify().unwrap();
+    store.repair(&verdict).unwrap();
+    let (outcome, _) = rehearse(&sketch.plan, &cache, &options());
+    assert!(outcome.record(more).is_some() && store.verify().unwrap().is_sound());
+}
+
+#[test]
 fn a_failure_skips_what_needs_it_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut sketch = Sketch::new();

@@ -119,7 +119,7 @@ impl<'a> Attempt<'a> {
     fn inputs(&self) -> Result<Trees, store::Error> {
         let mut trees = Trees::new();
         for (port, digests) in &self.key.inputs {
-            let tree = |&digest| self.around.store.tree(digest).map(Tree);
+            let tree = |&digest| self.around.store.checked_tree(digest).map(Tree);
             trees.insert(port.clone(), digests.iter().map(tree).collect::<Result<_, _>>()?);
         }
         Ok(trees)

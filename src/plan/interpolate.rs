@@ -4,6 +4,7 @@
 //! longer text the value becomes text. `$${` stands for `${`.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -25,9 +26,6 @@ const DEPTH: usize = 16;
 /// Most that the placeholders of all stages may come to, bytes; each value counts one more.
 pub(super) const LARGEST: usize = 4 << 20;
 
-/// What a placeholder counts that stands for nothing.
-const PROBLEM: usize = LARGEST / 2_000;
-
 const CLOSE: &str = "close it with `}`, or write `$${` for a literal `${`";
 const FLAT: &str = "give an axis values that are maps, and write `${axis.NAME.FIELD}`";
 
@@ -40,6 +38,14 @@ pub(super) struct Scope<'a> {
     pub(super) axes: &'a Axes,
     /// How much more placeholders may come to; [`LARGEST`] at first.
     pub(super) left: &'a Cell<usize>,
+}
+
+/// What a node names.
+#[derive(Default)]
+struct Named {
+    axes: BTreeSet<usize>,
+    /// Var -> about how many bytes it comes to; nothing while it is looked into.
+    vars: BTreeMap<String, Option<usize>>,
 }
 
 /// What it takes to fill a node in, and how much more it may come to.
@@ -63,104 +69,105 @@ enum Part<'a> {
 }
 
 impl Scope<'_> {
-    /// Counts what a placeholder stands for; returns whether there is room for it.
-    fn takes(self, bytes: usize) -> bool {
-        self.left.set(self.left.get().saturating_sub(bytes));
-        self.left.get() > 0
-    }
-
     /// Returns the axes that a node names, through vars too, and reports what cannot be named.
     pub(super) fn axes_in(self, node: &Node, problems: &mut Problems) -> BTreeSet<usize> {
-        let mut found = BTreeSet::new();
-        self.collect(node, DEPTH, &mut found, problems);
+        let mut named = Named::default();
+        let size = self.collect(node, DEPTH, &mut named, problems);
+        self.left.set(self.left.get().saturating_sub(size));
         if self.left.get() == 0 {
             let message = "what placeholders stand for up to here is larger than 4 MiB";
             let help = "write fewer values of `vars` that repeat others";
             problems.push(Problem::at(node.span, message).help(help));
         }
-        found
+        named.axes
     }
 
+    /// Returns about how many bytes a node comes to.
     fn collect(
         self,
         node: &Node,
         depth: usize,
-        found: &mut BTreeSet<usize>,
+        named: &mut Named,
         problems: &mut Problems,
-    ) {
+    ) -> usize {
+        let mut inner = |node: &Node| self.collect(node, depth, named, problems);
         match &node.content {
-            Content::List(items) => {
-                for item in items {
-                    self.collect(item, depth, found, problems);
-                }
-            }
+            Content::List(items) => items.iter().map(inner).fold(0, usize::saturating_add),
             Content::Map(entries) => {
-                for entry in entries {
-                    self.collect(&entry.value, depth, found, problems);
-                }
+                entries.iter().map(|entry| inner(&entry.value)).fold(0, usize::saturating_add)
             }
             Content::Text(text) => {
-                if !self.takes(1 + text.len()) {
-                    return;
-                }
                 let parts = match parts(text) {
                     Ok(parts) => parts,
                     Err((message, help)) => {
-                        return problems.push(Problem::at(node.span, message).help(help));
+                        problems.push(Problem::at(node.span, message).help(help));
+                        return 0;
                     }
                 };
+                let mut size = 1 + text.len();
                 for part in parts {
                     let Part::Name(name) = part else { continue };
-                    if let Err(problem) = self.check(node, text, name, depth, found, problems) {
-                        // What was meant is looked for among all names, which takes its time.
-                        self.takes(PROBLEM);
-                        problems.push(problem);
+                    match self.check(node, text, name, depth, named, problems) {
+                        Ok(bytes) => size = size.saturating_add(bytes),
+                        Err(problem) => problems.push(problem),
                     }
                 }
+                size
             }
-            _ => {}
+            _ => 1,
         }
     }
 
+    /// Returns about how many bytes a placeholder comes to. Each var is looked into once.
     fn check(
         self,
         node: &Node,
         text: &str,
         name: &str,
         depth: usize,
-        found: &mut BTreeSet<usize>,
+        named: &mut Named,
         problems: &mut Problems,
-    ) -> Result<(), Problem> {
+    ) -> Result<usize, Problem> {
         let span = place(node, text, name);
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         match root {
             "vars" => {
+                let known = named.vars.get(rest).copied();
+                if let Some(Some(size)) = known {
+                    return Ok(size);
+                }
                 let var = self.var(rest, span)?;
-                if depth == 0 {
-                    let message = format!("`${{{name}}}` refers to itself");
-                    let help = "write the value itself into one of the `vars` of the circle";
+                if known.is_some() || depth == 0 {
+                    let message = match known {
+                        Some(_) => format!("`${{{name}}}` refers to itself"),
+                        None => format!("`${{{name}}}` leads through more than {DEPTH} `vars`"),
+                    };
+                    let help = "write the value itself into one of these `vars`";
                     return Err(Problem::at(span, message).help(help));
                 }
-                self.collect(var, depth - 1, found, problems);
+                named.vars.insert(rest.to_owned(), None);
+                let size = self.collect(var, depth - 1, named, problems);
+                named.vars.insert(rest.to_owned(), Some(size));
+                Ok(size)
             }
             "axis" => {
                 let (axis, path) = rest.split_once('.').unwrap_or((rest, ""));
                 let located = Located::new(axis.to_owned(), span);
-                let Some(axis) = self.axes.axis(&located, problems) else { return Ok(()) };
-                found.insert(axis);
-                self.takes(self.axes.all[axis].values.len());
-                for value in 0..self.axes.all[axis].values.len() {
+                let Some(axis) = self.axes.axis(&located, problems) else { return Ok(0) };
+                named.axes.insert(axis);
+                let values = self.axes.all[axis].values.len();
+                for value in 0..values {
                     self.field(axis, value, path, span)?;
                 }
+                Ok(values)
             }
             _ => {
                 let message = format!("`${{{name}}}` stands for nothing");
                 let help = did_you_mean(root, ["vars", "axis"])
                     .unwrap_or_else(|| "write `${vars.NAME}` or `${axis.NAME}`".to_owned());
-                return Err(Problem::at(span, message).help(help));
+                Err(Problem::at(span, message).help(help))
             }
         }
-        Ok(())
     }
 
     /// Returns a node's value in a cell. Placeholders that [`Self::axes_in`] reported stay empty.
@@ -212,9 +219,9 @@ impl Scope<'_> {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let nowhere = self.vars.span;
         match root {
-            "vars" if depth > 0 => self
-                .var(rest, nowhere)
-                .map_or(Value::Null, |var| self.fill_to(var, depth - 1, filling)),
+            "vars" if depth > 0 => {
+                self.find_var(rest).map_or(Value::Null, |var| self.fill_to(var, depth - 1, filling))
+            }
             "axis" => {
                 let (axis, path) = rest.split_once('.').unwrap_or((rest, ""));
                 let axis = self.axes.find(axis);
@@ -225,6 +232,10 @@ impl Scope<'_> {
             }
             _ => Value::Null,
         }
+    }
+
+    fn find_var(&self, path: &str) -> Option<&Node> {
+        path.split('.').try_fold(self.vars, |node, name| node.get(name))
     }
 
     fn var(&self, path: &str, span: Span) -> Result<&Node, Problem> {
@@ -361,7 +372,7 @@ mod tests {
         let head = "vars: {size: 3, loop: '${vars.loop}'}\naxes: {step: [1, {name: b, rate: 2}]}";
         let params = "{epochs: '${vars.sise}', rate: ['${axis.stepp}', '${axis.step.rate}', '${var.size}', '${vars.loop}'], name: 'a ${vars.size'}";
         insta::assert_snapshot!(faults(&study(head, params)), @"
-        3:24: `${vars.loop}` refers to itself (help: write the value itself into one of the `vars` of the circle)
+        3:24: `${vars.loop}` refers to itself (help: write the value itself into one of these `vars`)
         8:70: there is no `vars.sise` (help: did you mean `size`?)
         8:93: there is no axis `stepp` (help: did you mean `step`?)
         8:110: the value `1` of axis `step` has no field `rate` (help: write the value as a map: `{name: ..., FIELD: ...}`)

@@ -1,9 +1,12 @@
 //! The cache's folder, opened: finds records, hands out leases and places to write.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::PoisonError;
 
 use crate::digest::Digest;
 use crate::files;
@@ -24,13 +27,16 @@ pub struct Store {
     pub(super) layout: Layout,
     /// Set once the folder was made ready to be written to.
     prepared: OnceLock<()>,
+    /// Objects whose content was seen to be what their names say.
+    checked: Mutex<BTreeSet<Digest>>,
 }
 
 impl Store {
     /// Opens a cache, which need not exist yet.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        let store = Self { layout: Layout { root }, prepared: OnceLock::new() };
+        let (prepared, checked) = (OnceLock::new(), Mutex::default());
+        let store = Self { layout: Layout { root }, prepared, checked };
         match files::read(&store.layout.version()) {
             Ok(text) => store.check_version(&String::from_utf8_lossy(&text))?,
             Err(error) if error.is_missing() => {}
@@ -127,11 +133,41 @@ impl Store {
 
     /// Returns the files of an artifact: path inside the artifact -> path on disk.
     pub fn tree(&self, artifact: Digest) -> Result<BTreeMap<String, PathBuf>, Error> {
-        let bytes = files::read(&self.layout.object(artifact));
-        let bytes = bytes.map_err(|_| Error::NoArtifact { digest: artifact })?;
-        let blobs: Vec<Blob> =
-            serde_json::from_slice(&bytes).map_err(|_| Error::NoArtifact { digest: artifact })?;
+        Ok(self.paths(&self.blobs(artifact)?))
+    }
+
+    fn blobs(&self, artifact: Digest) -> Result<Vec<Blob>, Error> {
+        let gone = || Error::NoArtifact { digest: artifact };
+        let bytes = files::read(&self.layout.object(artifact)).map_err(|_| gone())?;
+        serde_json::from_slice(&bytes).map_err(|_| gone())
+    }
+
+    /// Returns the files of an artifact after a look at every byte of them, so that nothing is made of
+    /// damaged ones. What was looked at before is not looked at again.
+    pub fn checked_tree(&self, artifact: Digest) -> Result<BTreeMap<String, PathBuf>, Error> {
+        self.check(artifact)?;
+        let blobs = self.blobs(artifact)?;
+        blobs.iter().try_for_each(|blob| self.check(blob.digest))?;
         Ok(self.paths(&blobs))
+    }
+
+    fn check(&self, object: Digest) -> Result<(), Error> {
+        let seen = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen().contains(&object) {
+            return Ok(());
+        }
+        let path = self.layout.object(object);
+        let found = match files::digest(&path) {
+            Err(error) if error.is_missing() => {
+                return Err(Error::NoArtifact { digest: object });
+            }
+            found => found?,
+        };
+        if found != object {
+            return Err(Error::Damaged { path });
+        }
+        seen().insert(object);
+        Ok(())
     }
 
     fn paths(&self, blobs: &[Blob]) -> BTreeMap<String, PathBuf> {

@@ -39,6 +39,12 @@ pub enum Error {
         /// Newest format that this program reads.
         known: u32,
     },
+    /// A file's content is not what its name says.
+    #[error("`{}` is damaged: its content is not that of its name", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// An artifact is not in the cache, or not whole.
     #[error("the cache has no artifact `{}`", digest.short())]
     NoArtifact {
@@ -69,6 +75,9 @@ impl Error {
             Self::Newer { .. } => {
                 Some("update `ablate`, or use another cache with `--cache DIR`".to_owned())
             }
+            Self::Damaged { .. } => Some(
+                "`ablate cache verify --repair` removes it; a run computes it again".to_owned(),
+            ),
             Self::NoArtifact { .. } => Some("run the manifest again".to_owned()),
         }
     }
