@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -134,6 +135,20 @@ pub fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
     Ok(found)
 }
 
+/// Returns the names in a folder, sorted; none where there is no folder.
+pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => attempt("list", folder, || entries)?,
+    };
+    let name = |entry: io::Result<fs::DirEntry>| {
+        attempt("list", folder, || Ok(entry?.file_name().to_string_lossy().into_owned()))
+    };
+    let mut names: Vec<String> = entries.map(name).collect::<Result<_, _>>()?;
+    names.sort();
+    Ok(names)
+}
+
 /// Writes a file whole or not at all, and makes it last through a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write_through(parent(path), path, bytes)
@@ -142,9 +157,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Does what [`write()`] does, with the scratch file in another folder of the same file system: one
 /// that somebody clears where this process is killed before the end.
 pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    create_folder(scratches)?;
     create_folder(parent(path))?;
-    let (scratch, file) = create_scratch(scratches, scratch_name)?;
+    let (scratch, file) = create_scratch(scratches)?;
     let written = write_synced(&scratch, file, bytes).and_then(|()| {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
         attempt("write", path, || fs::rename(&scratch, path))
@@ -163,6 +177,36 @@ pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         fs::OpenOptions::new().write(true).create(true).truncate(true).open(path)
     })?;
     put(path, file, bytes).map(drop)
+}
+
+/// Opens a file for reading and writing, where there is one.
+pub fn open_if_there(path: &Path) -> Result<Option<fs::File>, Error> {
+    attempt("open", path, || match fs::OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    })
+}
+
+/// Creates an empty file in a folder, under a name that nobody else uses.
+pub fn create_scratch(folder: &Path) -> Result<(PathBuf, fs::File), Error> {
+    create_folder(folder)?;
+    create_named(folder, scratch_name)
+}
+
+/// Puts bytes in the place of an opened file's content, without the care of [`write()`].
+pub fn overwrite(path: &Path, file: &fs::File, bytes: &[u8]) -> Result<(), Error> {
+    attempt("write", path, || {
+        file.write_all_at(bytes, 0)?; // whoever reads meanwhile sees no gap
+        file.set_len(bytes.len() as u64)
+    })
+}
+
+/// Gives a file a second name on the same file system; answers whether that name was free.
+pub fn link(from: &Path, to: &Path) -> Result<bool, Error> {
+    attempt("create", to, || match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        made => made.map(|()| true),
+    })
 }
 
 /// Opens a file to which lines are added at the end.
@@ -230,13 +274,13 @@ pub fn scratch_name() -> String {
 
 /// Creates a file under the first of the names that is free. A process on another machine that
 /// shares the folder may have the same number and so the same names.
-fn create_scratch(
+fn create_named(
     folder: &Path,
     mut name: impl FnMut() -> String,
 ) -> Result<(PathBuf, fs::File), Error> {
     loop {
         let path = folder.join(name());
-        match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+        match fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             opened => return attempt("write", &path, || opened).map(|file| (path, file)),
         }
@@ -297,7 +341,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut names = ["theirs", "theirs", "mine"].map(str::to_owned).into_iter();
         super::write_scratch(&folder.path().join("theirs"), b"half").unwrap();
-        let (path, _) = super::create_scratch(folder.path(), || names.next().unwrap()).unwrap();
+        let (path, _) = super::create_named(folder.path(), || names.next().unwrap()).unwrap();
         assert_eq!(path, folder.path().join("mine"));
         assert_eq!(super::read(&folder.path().join("theirs")).unwrap(), b"half");
     }

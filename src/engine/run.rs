@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
         };
         let memory = self.around.plan.task(id).resources.memory;
         let Some(slot) = self.schedule.start(id, &slots, memory) else { return Ok(()) };
-        match self.around.store.try_lookup(key.digest())? {
+        match self.around.store.lookup(key.digest())? {
             Some(Found::Hit(record)) => self.found(id, &key, record)?,
             None => {
                 self.schedule.give_back(id);

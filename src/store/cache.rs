@@ -19,12 +19,14 @@ use crate::store::layout::Layout;
 use crate::store::layout::TAG;
 use crate::store::layout::digest_of_name;
 use crate::store::objects;
+use crate::store::pulse::Hearts;
 use crate::store::sweep;
 
 /// The cache's folder, opened. Cheap to open; creates nothing before something is to be written.
 #[derive(Debug)]
 pub struct Store {
     pub(super) layout: Layout,
+    pub(super) hearts: Hearts,
     /// Set once the folder was made ready to be written to.
     prepared: OnceLock<()>,
     /// Objects whose content was seen to be what their names say.
@@ -36,7 +38,8 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let (prepared, checked) = (OnceLock::new(), Mutex::default());
-        let store = Self { layout: Layout { root }, prepared, checked };
+        let hearts = Hearts::new();
+        let store = Self { layout: Layout { root }, hearts, prepared, checked };
         match files::read(&store.layout.version()) {
             Ok(text) => store.check_version(&String::from_utf8_lossy(&text))?,
             Err(error) if error.is_missing() => {}
@@ -75,7 +78,7 @@ impl Store {
             return Ok(());
         }
         if self.layout.version().exists() {
-            sweep::sweep(&self.layout)?; // only in a cache: the folder might be anything else
+            sweep::sweep(self)?; // only in a cache: the folder might be anything else
         } else {
             files::write(&self.layout.tag(), TAG.as_bytes())?;
             files::write(&self.layout.version(), format!("{FORMAT}\n").as_bytes())?;

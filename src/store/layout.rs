@@ -50,6 +50,10 @@ impl Layout {
         self.root.join(format!("recipes/{recipe}.json"))
     }
 
+    pub(super) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
     pub(super) fn lock(&self, key: Digest) -> PathBuf {
         self.root.join(format!("locks/{key}.lock"))
     }
@@ -58,9 +62,9 @@ impl Layout {
         self.root.join("scratch")
     }
 
-    /// Returns the folder that only the holder of the key's lease may use.
-    pub(super) fn scratch(&self, key: Digest) -> PathBuf {
-        self.root.join(format!("scratch/{key}"))
+    /// Returns the folder that only one holder of the key's lease uses, told by a name of its own.
+    pub(super) fn scratch(&self, key: Digest, holder: &str) -> PathBuf {
+        self.root.join(format!("scratch/{key}.{holder}"))
     }
 
     pub(super) fn checkpoints(&self) -> PathBuf {

@@ -1,12 +1,8 @@
 //! A lease: the right to compute and publish what a key stands for, held by one at a time.
 //!
-//! It is a lock of the operating system on a file, so a crash frees it. Without having missed
-//! nobody gets a lease, and without a lease nobody can publish.
+//! Without having missed nobody gets a lease, and without a lease nobody can publish.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::fs::TryLockError;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -18,8 +14,9 @@ use crate::store::Output;
 use crate::store::Record;
 use crate::store::Store;
 use crate::store::layout::FORMAT;
-use crate::store::layout::Layout;
+use crate::store::lock::Lock;
 use crate::store::objects;
+use crate::store::sweep;
 
 /// What the cache answers when asked for a key.
 #[derive(Debug)]
@@ -70,23 +67,14 @@ pub struct Facts {
 }
 
 impl Store {
-    /// Looks for a key; on a miss waits until nobody else works on it, then looks again.
-    pub fn lookup(&self, key: Digest) -> Result<Found<'_>, Error> {
-        if let Some(record) = self.find(key) {
-            return Ok(Found::Hit(Box::new(record)));
-        }
-        self.prepare()?;
-        let lock = Lock::take(&self.layout, key)?;
-        self.look_again(key, lock)
-    }
-
-    /// Looks for a key without ever waiting; answers nothing while somebody else works on it.
-    pub fn try_lookup(&self, key: Digest) -> Result<Option<Found<'_>>, Error> {
+    /// Looks for a key, and takes the lease on it where it misses; answers nothing while somebody else
+    /// has that.
+    pub fn lookup(&self, key: Digest) -> Result<Option<Found<'_>>, Error> {
         if let Some(record) = self.find(key) {
             return Ok(Some(Found::Hit(Box::new(record))));
         }
         self.prepare()?;
-        match Lock::try_take(&self.layout, key)? {
+        match Lock::try_take(self, key)? {
             Some(lock) => self.look_again(key, lock).map(Some),
             None => Ok(None),
         }
@@ -97,8 +85,8 @@ impl Store {
         if let Some(record) = self.find(key) {
             return Ok(Found::Hit(Box::new(record)));
         }
-        let scratch = self.layout.scratch(key);
-        files::remove_folder(&scratch)?; // left by a crash
+        sweep::sweep_key(&self.layout, key)?; // left by a crash
+        let scratch = self.layout.scratch(key, &self.hearts.unique_name());
         files::create_folder(&scratch)?;
         Ok(Found::Miss(Lease { store: self, key, scratch, _lock: lock }))
     }
@@ -155,57 +143,6 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// An exclusive lock on a key. The file goes when the lock does.
-#[derive(Debug)]
-pub(super) struct Lock {
-    path: PathBuf,
-    file: File,
-}
-
-impl Lock {
-    /// Takes the lock, after waiting for whoever holds it.
-    fn take(layout: &Layout, key: Digest) -> Result<Self, Error> {
-        let path = layout.lock(key);
-        loop {
-            let file = files::append(&path)?;
-            file.lock().map_err(|source| Error::Lock { path: path.clone(), source })?;
-            if still_names(&path, &file) {
-                return Ok(Self { path, file });
-            }
-        }
-    }
-
-    /// Takes the lock, or answers nothing where somebody holds it.
-    pub(super) fn try_take(layout: &Layout, key: Digest) -> Result<Option<Self>, Error> {
-        let path = layout.lock(key);
-        loop {
-            let file = files::append(&path)?;
-            match file.try_lock() {
-                Ok(()) if still_names(&path, &file) => return Ok(Some(Self { path, file })),
-                Ok(()) => {} // its holder removed it meanwhile: take the new one
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(source)) => return Err(Error::Lock { path, source }),
-            }
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Removed while still locked: whoever waits for it sees that its file lost the name.
-        let _ = files::remove_file(&self.path);
-        let _ = self.file.unlock();
-    }
-}
-
-/// Returns whether a path still names the opened file, not a newer one or none.
-fn still_names(path: &PathBuf, file: &File) -> bool {
-    let (Ok(named), Ok(opened)) = (std::fs::metadata(path), file.metadata()) else {
-        return false;
-    };
-    (named.dev(), named.ino()) == (opened.dev(), opened.ino())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -243,8 +180,8 @@ mod tests {
 
     fn miss(store: &Store) -> Lease<'_> {
         match store.lookup(key()).unwrap() {
-            Found::Miss(lease) => lease,
-            Found::Hit(record) => panic!("{record:?}"),
+            Some(Found::Miss(lease)) => lease,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -325,13 +262,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (one, two) = (Store::open(folder.path()).unwrap(), Store::open(folder.path()).unwrap());
         let lease = miss(&one);
-        assert!(two.try_lookup(key()).unwrap().is_none());
-        std::thread::scope(|scope| {
-            let waits = scope.spawn(|| matches!(two.lookup(key()).unwrap(), Found::Hit(_)));
-            let made = make(&lease, "text");
-            lease.publish(&made, facts(None)).unwrap();
-            assert!(waits.join().unwrap(), "whoever waited finds what was published");
-        });
+        assert!(two.lookup(key()).unwrap().is_none());
+        let made = make(&lease, "text");
+        assert!(two.lookup(key()).unwrap().is_none());
+        lease.publish(&made, facts(None)).unwrap();
+        let found = two.lookup(key()).unwrap();
+        assert!(matches!(found, Some(Found::Hit(_))), "whoever waited finds what was published");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::files;
 use crate::store::Error;
 use crate::store::Store;
-use crate::store::lease::Lock;
+use crate::store::lock::Lock;
 use crate::store::objects;
 
 /// Stands for the list of an artifact's files where that is what is missing.
@@ -96,7 +96,7 @@ impl Store {
                 continue;
             }
             // Whoever holds the lock is computing it again, or has just done so.
-            if let Some(lock) = Lock::try_take(&self.layout, key)? {
+            if let Some(lock) = Lock::try_take(self, key)? {
                 if self.find(key).is_none() {
                     files::remove_file(&path)?;
                     removed.records += 1;
@@ -149,7 +149,7 @@ mod tests {
     /// Publishes one artifact with the files `a` and `b`.
     fn publish(store: &Store) -> Record {
         let key = json!({"kind": "toy"});
-        let Found::Miss(lease) = store.lookup(Digest::of_value(&key)).unwrap() else {
+        let Some(Found::Miss(lease)) = store.lookup(Digest::of_value(&key)).unwrap() else {
             panic!("the cache is not empty");
         };
         let folder = lease.scratch().join("value");
