@@ -65,7 +65,7 @@ impl<'a> Explained<'a> {
         let status = &causes.status[&id];
         let key = match status {
             Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
-            Status::Miss { key } => key.clone(),
+            Status::Miss { key, .. } => key.clone(),
             Status::Unknown => None,
         };
         let missed = key.as_ref().filter(|_| status.record().is_none());

@@ -17,6 +17,7 @@ use crate::cli::words;
 use crate::engine;
 use crate::engine::Causes;
 use crate::engine::Expected;
+use crate::engine::HeadStart;
 use crate::engine::Past;
 use crate::engine::Reason;
 use crate::engine::Share;
@@ -43,6 +44,8 @@ struct Line {
     seconds: Option<f64>,
     on_gpu: Option<bool>,
     bytes: Option<u64>,
+    /// Epochs of a training that need not be computed again.
+    head_start: Option<HeadStart>,
 }
 
 /// The plan, as JSON shows it.
@@ -102,7 +105,8 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
         roots.add(plan, task, &reasons);
         let record = status[&task.id].record();
         let why = roots.why(task, &reasons).unwrap_or_else(|| words::reasons(plan, &reasons));
-        let expected = record.map(Expected::of).or_else(|| past.expected(plan, task));
+        let head_start = status[&task.id].head_start();
+        let expected = record.map(Expected::of).or_else(|| past.expected(plan, task, head_start));
         lines.push(Line {
             task: task.to_string(),
             stage: task.stage.clone(),
@@ -119,6 +123,7 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
             seconds: expected.map(|expected| expected.seconds),
             on_gpu: expected.map(|expected| expected.on_gpu),
             bytes: expected.map(|expected| expected.bytes),
+            head_start,
         });
     }
     lines
@@ -203,9 +208,15 @@ impl Line {
             (None, None) => String::new(),
         };
         let time = self.seconds.map(words::seconds).unwrap_or_default();
+        let head_start = self
+            .head_start
+            .map(|HeadStart { epochs, of }| format!(" (goes on after epoch {epochs} of {of})"));
         let row = format!(
-            "{:3}  {:width$}  {images:>15}  {time:>11}  {}",
-            self.state, self.task, self.why
+            "{:3}  {:width$}  {images:>15}  {time:>11}  {}{}",
+            self.state,
+            self.task,
+            self.why,
+            head_start.unwrap_or_default()
         );
         row.trim_end().to_owned()
     }

@@ -87,8 +87,8 @@ impl Causes<'_> {
     pub fn of(&self, id: TaskId) -> Vec<Reason> {
         match &self.status[&id] {
             Status::Hit { .. } => Vec::new(),
-            Status::Miss { key: None } => vec![Reason::SourceMissing],
-            Status::Miss { key: Some(key) } => match self.past.nearest(key) {
+            Status::Miss { key: None, .. } => vec![Reason::SourceMissing],
+            Status::Miss { key: Some(key), .. } => match self.past.nearest(key) {
                 None => vec![Reason::NeverRun],
                 Some((_, changes)) if changes.is_empty() => vec![Reason::FilesGone],
                 Some((_, changes)) => self.reasons(id, changes),
@@ -141,7 +141,7 @@ impl Causes<'_> {
     fn key(&self, id: TaskId) -> Option<TaskKey> {
         match &self.status[&id] {
             Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
-            Status::Miss { key } => key.clone(),
+            Status::Miss { key, .. } => key.clone(),
             Status::Unknown => None,
         }
     }

@@ -23,6 +23,7 @@ mod schedule;
 mod status;
 mod task_run;
 mod teller;
+mod trainings;
 mod worker;
 mod workers;
 
@@ -64,4 +65,5 @@ pub use protocol::Request;
 pub use run::run;
 pub use status::Status;
 pub use status::status;
+pub use trainings::HeadStart;
 pub use worker::serve;

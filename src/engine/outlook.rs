@@ -60,7 +60,7 @@ impl Share {
             return;
         }
         self.to_run += 1;
-        match past.expected(plan, task) {
+        match past.expected(plan, task, status.head_start()) {
             None => self.unknown += 1,
             Some(expected) => {
                 self.rough += usize::from(expected.is_rough);

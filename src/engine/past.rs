@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::engine::HeadStart;
 use crate::plan::Change;
 use crate::plan::Plan;
 use crate::plan::Task;
@@ -99,8 +100,14 @@ impl Past {
 
     /// Returns what a task will take, by the run of its kind with the same params that took in the
     /// nearest number of images, the latest of those: its time grows with that number. Where none had
-    /// the same params, one stands in that differs in a few, and the answer is rough.
-    pub fn expected(&self, plan: &Plan, task: &Task) -> Option<Expected> {
+    /// the same params, one stands in that differs in a few, and the answer is rough. A training takes
+    /// time for the epochs that it need not go on from.
+    pub fn expected(
+        &self,
+        plan: &Plan,
+        task: &Task,
+        head_start: Option<HeadStart>,
+    ) -> Option<Expected> {
         let groups = self.kinds.get(task.kind.name)?;
         let own = task.own_key();
         let same = groups.get(&own.params.to_string());
@@ -111,6 +118,7 @@ impl Past {
         let expected = Expected::of(&nearest.1);
         let then = self.images_into(&nearest.0);
         let growth = if then > 0 && images > 0 { images as f64 / then as f64 } else { 1.0 };
+        let growth = growth * epochs_of(task, &nearest.0, head_start);
         let is_rough = same.is_none();
         Some(Expected { seconds: expected.seconds * growth, is_rough, ..expected })
     }
@@ -119,6 +127,20 @@ impl Past {
     fn images_into(&self, key: &TaskKey) -> u64 {
         key.inputs.values().flatten().filter_map(|digest| self.images.get(digest)).sum()
     }
+}
+
+/// Returns how many times as many epochs a task will go as an earlier run of its kind had; 1 where it
+/// does not train.
+fn epochs_of(task: &Task, earlier: &TaskKey, head_start: Option<HeadStart>) -> f64 {
+    let epochs = |params: &Value| Some((task.kind.course)(params)?.epochs());
+    if task.kind.course_params.is_empty() {
+        return 1.0;
+    }
+    let (Some(now), Some(then)) = (epochs(&task.params), epochs(&earlier.params)) else {
+        return 1.0;
+    };
+    let behind = head_start.map_or(0, |start| start.epochs);
+    now.saturating_sub(behind) as f64 / then.max(1) as f64
 }
 
 /// Returns the runs whose params differ least from a task's, where that is little.
@@ -268,7 +290,7 @@ mod tests {
         let mut seconds = |count: usize| {
             let counts = Counts::of(Partition::Train, count);
             sketch.task(source).counts.insert("value".to_owned(), counts);
-            past.expected(&sketch.plan, sketch.plan.task(sum)).unwrap().seconds
+            past.expected(&sketch.plan, sketch.plan.task(sum), None).unwrap().seconds
         };
         assert_eq!([100, 150, 400, 800].map(&mut seconds), [4.0, 6.0, 10.0, 20.0]);
     }

@@ -331,7 +331,7 @@ fn status_says_what_is_there_without_running() {
     let (sketch, tasks) = sums(3, 4, &tally);
     let store = Store::open(&cache).unwrap();
     let before = status(&sketch.plan, &store);
-    assert!(matches!(before[&tasks[0]], Status::Miss { key: Some(_) }));
+    assert!(matches!(before[&tasks[0]], Status::Miss { key: Some(_), .. }));
     assert_eq!(before[&tasks[2]], Status::Unknown);
     assert!(!cache.exists(), "looking creates nothing");
     rehearse(&sketch.plan, &cache, &options());

@@ -36,6 +36,8 @@ use crate::engine::status::input_digests;
 use crate::engine::task_run::Attempt;
 use crate::engine::task_run::Surroundings;
 use crate::engine::teller::Teller;
+use crate::engine::trainings::Training;
+use crate::engine::trainings::Trainings;
 use crate::engine::workers::Workers;
 use crate::plan::Plan;
 use crate::plan::TaskId;
@@ -99,6 +101,7 @@ struct Run<'a> {
     keys: BTreeMap<TaskId, TaskKey>,
     attempts: BTreeMap<TaskId, u32>,
     logs: BTreeMap<TaskId, TaskLog>,
+    trainings: Trainings<'a>,
     /// Tasks said to wait for another process.
     waiting: BTreeSet<TaskId>,
     /// Number of CUDA devices, once a worker was asked.
@@ -134,6 +137,7 @@ impl<'a> Run<'a> {
             keys: BTreeMap::new(),
             attempts: BTreeMap::new(),
             logs: BTreeMap::new(),
+            trainings: Trainings::default(),
             waiting: BTreeSet::new(),
             cuda_devices: None,
             torch_slots: 0,
@@ -183,17 +187,24 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         };
-        let memory = self.around.plan.task(id).resources.memory;
-        let Some(slot) = self.schedule.start(id, &slots, memory) else { return Ok(()) };
+        let task = self.around.plan.task(id);
+        let training = Training::of(task, &key);
+        if training.as_ref().is_some_and(|training| !self.trainings.may_start(training)) {
+            return Ok(());
+        }
+        let Some(slot) = self.schedule.start(id, &slots, task.resources.memory) else {
+            return Ok(());
+        };
         match self.around.store.lookup(key.digest())? {
             Some(Found::Hit(record)) => self.found(id, &key, record)?,
-            None => {
-                self.schedule.give_back(id);
-                if self.waiting.insert(id) {
-                    self.teller.waiting(id);
-                }
-            }
+            None => self.wait(id),
             Some(Found::Miss(lease)) => {
+                if let Some(training) = training
+                    && !self.trainings.start(id, &training, self.around.store)?
+                {
+                    self.wait(id);
+                    return Ok(());
+                }
                 let attempt = self.attempts.entry(id).or_default();
                 *attempt += 1;
                 let device = match slot {
@@ -209,6 +220,14 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Lets a task wait for what another process does.
+    fn wait(&mut self, id: TaskId) {
+        self.schedule.give_back(id);
+        if self.waiting.insert(id) {
+            self.teller.waiting(id);
+        }
     }
 
     /// Returns the key of a ready task that the cache does not have; else ends the task.
@@ -245,17 +264,22 @@ impl<'a> Run<'a> {
     fn hear(&mut self, id: TaskId, message: Message) {
         match message {
             Message::Said(signal) => {
-                if let Signal::Note(text) = &signal {
-                    self.log(id).line(text);
+                match &signal {
+                    Signal::Note(text) => self.log(id).line(text),
+                    Signal::Tick(tick) => self.trainings.reach(id, tick.done as usize),
                 }
                 self.teller.signal(id, signal);
             }
             Message::Ended(Ok(record)) => {
+                self.trainings.end(id);
                 self.schedule.succeed(id);
                 self.teller.finished(id, &record);
                 self.outcome.tasks.insert(id, Ended::Ran(record));
             }
-            Message::Ended(Err(failure)) => self.fail(id, failure),
+            Message::Ended(Err(failure)) => {
+                self.trainings.end(id);
+                self.fail(id, failure);
+            }
         }
     }
 

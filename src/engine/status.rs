@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::digest::Digest;
 use crate::engine::CachedBy;
+use crate::engine::HeadStart;
+use crate::engine::trainings::head_start;
 use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskId;
@@ -26,6 +28,8 @@ pub enum Status {
     Miss {
         /// Its key; absent where a source is missing.
         key: Option<TaskKey>,
+        /// What of its training need not be computed again.
+        head_start: Option<HeadStart>,
     },
     /// Not known before what it needs has run.
     Unknown,
@@ -39,6 +43,14 @@ impl Status {
             Self::Miss { .. } | Self::Unknown => None,
         }
     }
+
+    /// Returns what of a training need not be computed again.
+    pub fn head_start(&self) -> Option<HeadStart> {
+        match self {
+            Self::Miss { head_start, .. } => *head_start,
+            Self::Hit { .. } | Self::Unknown => None,
+        }
+    }
 }
 
 /// Says of each task what the cache has of it.
@@ -50,9 +62,11 @@ pub fn status(plan: &Plan, store: &Store) -> BTreeMap<TaskId, Status> {
             Status::Hit { record: Box::new(record), by: CachedBy::Recipe }
         } else if let Some(inputs) = input_digests(task, |id| all.get(&id)?.record()) {
             let key = task.key(inputs);
-            match key.as_ref().and_then(|key| store.find(key.digest())) {
-                Some(record) => Status::Hit { record: Box::new(record), by: CachedBy::Content },
-                None => Status::Miss { key },
+            if let Some(record) = key.as_ref().and_then(|key| store.find(key.digest())) {
+                Status::Hit { record: Box::new(record), by: CachedBy::Content }
+            } else {
+                let head_start = key.as_ref().and_then(|key| head_start(task, key, store));
+                Status::Miss { key, head_start }
             }
         } else {
             Status::Unknown

@@ -15,6 +15,7 @@ use crate::engine::inline::Inline;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Signal;
 use crate::engine::observer::Watch;
+use crate::engine::trainings::Training;
 use crate::engine::workers::Workers;
 use crate::plan::Plan;
 use crate::plan::Task;
@@ -53,6 +54,7 @@ pub(super) struct Attempt<'a> {
     /// Threads that it may keep busy.
     threads: usize,
     lease: Lease<'a>,
+    training: Option<Training>,
     log: TaskLog,
 }
 
@@ -65,7 +67,9 @@ impl<'a> Attempt<'a> {
         lease: Lease<'a>,
         log: TaskLog,
     ) -> Self {
-        Self { around, task: around.plan.task(id), key, device, threads, lease, log }
+        let task = around.plan.task(id);
+        let training = Training::of(task, &key);
+        Self { around, task, key, device, threads, lease, training, log }
     }
 
     /// Runs the job and publishes what it made.
@@ -91,10 +95,15 @@ impl<'a> Attempt<'a> {
             log: self.log.file().map(ToOwned::to_owned),
         };
         let made = self.made(produced)?;
-        Ok(self.lease.publish(&made, facts)?)
+        let record = self.lease.publish(&made, facts)?;
+        if let Some(training) = self.training {
+            training.leave_the_lasting(self.around.store)?;
+        }
+        Ok(record)
     }
 
     fn job(&self) -> Result<Job, Failure> {
+        let training = self.training.as_ref();
         Ok(Job {
             protocol: PROTOCOL,
             label: self.task.to_string(),
@@ -112,7 +121,7 @@ impl<'a> Attempt<'a> {
             device: self.device.unwrap_or(Device::Cpu),
             threads: self.threads,
             folder: self.lease.scratch().clone(),
-            checkpoints: Some(self.around.store.checkpoints(self.lease.key())),
+            checkpoints: training.map(|training| self.around.store.checkpoints(training.way)),
         })
     }
 

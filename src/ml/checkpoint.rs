@@ -1,8 +1,9 @@
 //! Checkpoints: the whole state of a training after an epoch, whole on disk or not there.
 //!
-//! A folder `epoch-000012` holds `state.safetensors`, `history.csv` and, naming the digests of
-//! both, `checkpoint.json`. A training goes on from the newest one that is sound. Knows nothing of
-//! what the tensors mean.
+//! A folder `epoch-000012-<way>` holds `state.safetensors`, `history.csv` and, naming the digests of
+//! both, `checkpoint.json`; the way is the course until then. Trainings that differ in their courses
+//! alone share the folders, and each goes on from the furthest one on its own way that is sound. Knows
+//! nothing of what the tensors mean.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,14 +17,16 @@ use crate::digest::Digest;
 use crate::files;
 use crate::ml::weights;
 use crate::stage::Context;
+use crate::stage::Course;
+use crate::stage::Phase;
 use crate::stage::StageError;
 
 /// Everything that decides how a training goes on, by name.
 pub(in crate::ml) type State = BTreeMap<String, Tensor>;
 
-/// Layout of the folder. 1: first layout.
-const FORMAT: u32 = 1;
-/// Checkpoints that are kept: the newest, and one to fall back on.
+/// Layout of the folder. 2: with the course.
+const FORMAT: u32 = 2;
+/// Passing checkpoints that are kept while training: the newest, and one to fall back on.
 const KEPT: usize = 2;
 const ABOUT: &str = "checkpoint.json";
 const STATE: &str = "state.safetensors";
@@ -34,6 +37,8 @@ const SCRATCH: &str = ".scratch-";
 struct About {
     format: u32,
     epoch: usize,
+    /// The course until then.
+    course: Vec<Phase>,
     state: Digest,
     history: Digest,
 }
@@ -54,13 +59,18 @@ pub(in crate::ml) fn part<'a>(state: &'a State, name: &str) -> Result<&'a Tensor
     state.get(name).ok_or_else(|| StageError::data(format!("the checkpoint has no `{name}`")))
 }
 
-/// Writes a checkpoint and removes those that are no longer needed.
-pub(in crate::ml) fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), StageError> {
+/// Writes a checkpoint and removes those on the way that are no longer needed.
+pub(in crate::ml) fn save(
+    folder: &Path,
+    course: &Course,
+    checkpoint: &Checkpoint,
+) -> Result<(), StageError> {
     let state = weights::to_bytes(&checkpoint.state)?;
     let history = checkpoint.history.to_csv();
     let about = About {
         format: FORMAT,
         epoch: checkpoint.epoch,
+        course: course.until(checkpoint.epoch),
         state: Digest::of_bytes(&state),
         history: Digest::of_bytes(history.as_bytes()),
     };
@@ -71,7 +81,10 @@ pub(in crate::ml) fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), 
         files::write_scratch(&scratch.join(name), bytes)?;
         files::sync(&scratch.join(name))
     });
-    let target = folder.join(name_of(checkpoint.epoch));
+    // One that another training wants to keep keeps its name: it may be here again after damage.
+    let lasting = folder.join(course.lasting(checkpoint.epoch));
+    let passing = folder.join(course.checkpoint(checkpoint.epoch));
+    let target = if lasting.exists() { lasting } else { passing };
     let placed = written
         .and_then(|()| files::remove_folder(&target))
         .and_then(|()| files::rename(&scratch, &target));
@@ -79,41 +92,44 @@ pub(in crate::ml) fn save(folder: &Path, checkpoint: &Checkpoint) -> Result<(), 
         let _ = files::remove_folder(&scratch);
     }
     placed?;
-    for old in epochs(folder)?.into_iter().rev().skip(KEPT) {
-        files::remove_folder(&folder.join(name_of(old)))?;
+    for (_, old) in on_the_way(folder, course)?.into_iter().rev().skip(KEPT) {
+        if course.is_passing(&old) {
+            files::remove_folder(&folder.join(old))?;
+        }
     }
     Ok(())
 }
 
-/// Reads the newest sound checkpoint with the columns and tensors of the training at hand; says
-/// which ones it passes over.
-pub(in crate::ml) fn newest(
+/// Reads the furthest sound checkpoint on a course with the columns and tensors of the training at
+/// hand; says which ones it passes over.
+pub(in crate::ml) fn furthest(
     cx: &Context<'_>,
+    course: &Course,
     columns: &[&str],
-    last: usize,
     current: &State,
 ) -> Result<Option<Checkpoint>, StageError> {
     let Some(folder) = &cx.checkpoints else { return Ok(None) };
     sweep(folder)?;
-    for epoch in epochs(folder)?.into_iter().rev().filter(|&epoch| epoch <= last) {
-        let sound = read(&folder.join(name_of(epoch)), epoch)
+    for (epoch, name) in on_the_way(folder, course)?.into_iter().rev() {
+        let sound = read(&folder.join(&name), &course.until(epoch), epoch)
             .and_then(|found| if_fits(found, columns, current));
         match sound {
             Ok(checkpoint) => return Ok(Some(checkpoint)),
             Err(error) => {
-                let name = name_of(epoch);
-                cx.observer.note(&format!("checkpoint `{name}` is passed over: {error}"));
+                let text =
+                    format!("checkpoint of epoch {epoch} is passed over: {error} (`{name}`)");
+                cx.observer.note(&text);
             }
         }
     }
     Ok(None)
 }
 
-fn read(folder: &Path, epoch: usize) -> Result<Checkpoint, StageError> {
+fn read(folder: &Path, course: &[Phase], epoch: usize) -> Result<Checkpoint, StageError> {
     let damaged = |name: &str| StageError::data(format!("`{name}` is damaged"));
     let about: About =
         serde_json::from_slice(&files::read(&folder.join(ABOUT))?).map_err(|_| damaged(ABOUT))?;
-    if about.format != FORMAT || about.epoch != epoch {
+    if about.format != FORMAT || about.epoch != epoch || about.course != course {
         return Err(damaged(ABOUT));
     }
     let state = files::read(&folder.join(STATE))?;
@@ -141,34 +157,19 @@ fn if_fits(found: Checkpoint, columns: &[&str], current: &State) -> Result<Check
     Ok(found)
 }
 
-/// Returns the epochs that have a checkpoint, in order.
-fn epochs(folder: &Path) -> Result<Vec<usize>, StageError> {
-    let mut epochs: Vec<usize> = names(folder)?
-        .iter()
-        .filter_map(|name| name.strip_suffix(ABOUT)?.strip_prefix("epoch-")?.strip_suffix('/'))
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    epochs.sort_unstable();
-    Ok(epochs)
+/// Returns the checkpoints that lie on a course, by the epochs behind them.
+fn on_the_way(folder: &Path, course: &Course) -> Result<Vec<(usize, String)>, StageError> {
+    let names = files::names(folder)?.into_iter();
+    let mut found: Vec<(usize, String)> =
+        names.filter_map(|name| Some((course.epochs_behind(&name)?, name))).collect();
+    found.sort();
+    Ok(found)
 }
 
 /// Removes what a killed run left half-written.
 fn sweep(folder: &Path) -> Result<(), StageError> {
-    for name in names(folder)?.iter().filter(|name| name.starts_with(SCRATCH)) {
-        let first = name.split('/').next().unwrap_or(name);
-        files::remove_folder(&folder.join(first))?;
+    for name in files::names(folder)?.iter().filter(|name| name.starts_with(SCRATCH)) {
+        files::remove_folder(&folder.join(name))?;
     }
     Ok(())
-}
-
-fn names(folder: &Path) -> Result<Vec<String>, StageError> {
-    match files::walk(folder) {
-        Ok(found) => Ok(found.into_iter().map(|found| found.name).collect()),
-        Err(error) if error.is_missing() => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn name_of(epoch: usize) -> String {
-    format!("epoch-{epoch:06}")
 }

@@ -86,7 +86,7 @@ pub fn train_classifier(
     }
     guarded(cx, |device| {
         let mut fit = Fit::new(settings, cx.seed, set, validation, device)?;
-        let history = training::run(cx, &settings.schedule, settings.checkpoint_every, &mut fit)?;
+        let history = training::run(cx, &settings.course, &mut fit)?;
         let tensors = match fit.best {
             Some(best) => best.tensors,
             None => fit.parameters.named()?,

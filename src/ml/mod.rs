@@ -53,7 +53,6 @@ pub use settings::CriticLimit;
 pub use settings::Features;
 pub use settings::LatentDistribution;
 pub use settings::Optimiser;
-pub use settings::Phase;
 pub use settings::Sampling;
 pub use settings::WganSettings;
 

@@ -8,18 +8,7 @@ use serde::Serialize;
 
 use crate::artifact::GanShape;
 use crate::artifact::Network;
-
-/// One stretch of a training schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Phase {
-    /// Passes over the training images.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub epochs: usize,
-    /// Step size of the optimiser.
-    #[schemars(range(min = 1e-12, max = 10.0))]
-    pub learning_rate: f64,
-}
+use crate::stage::Course;
 
 /// Rule that turns gradients into steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,8 +39,8 @@ pub struct WganSettings {
     pub latent: LatentDistribution,
     /// Images in a batch; the last batch of an epoch may be smaller.
     pub batch_size: usize,
-    /// Stretches of training, in order.
-    pub schedule: Vec<Phase>,
+    /// Epochs, step sizes and checkpoints.
+    pub course: Course,
     /// Critic steps for each generator step.
     pub critic_steps: usize,
     /// How the critic is kept Lipschitz.
@@ -60,8 +49,6 @@ pub struct WganSettings {
     pub optimiser: Optimiser,
     /// Adam's betas.
     pub betas: (f64, f64),
-    /// Epochs between two checkpoints; 0 means none.
-    pub checkpoint_every: usize,
     /// Epochs between two sample grids; 0 means one, at the end.
     pub grid_every: usize,
 }
@@ -94,8 +81,8 @@ pub struct ClassifierSettings {
     pub network: Network,
     /// Images in a batch; a last batch of one image is dropped, since batch normalisation needs two.
     pub batch_size: usize,
-    /// Stretches of training, in order.
-    pub schedule: Vec<Phase>,
+    /// Epochs, step sizes and checkpoints.
+    pub course: Course,
     /// Adam's betas.
     pub betas: (f64, f64),
     /// Adam's L2 penalty, added to the gradients.
@@ -108,8 +95,6 @@ pub struct ClassifierSettings {
     pub weights: Option<PathBuf>,
     /// Whether the weights of the epoch with the best validation accuracy are kept, not the last.
     pub keep_best: bool,
-    /// Epochs between two checkpoints; 0 means none.
-    pub checkpoint_every: usize,
 }
 
 /// Feature vectors of an image set: what a classifier's last layer sees.

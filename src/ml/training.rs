@@ -1,15 +1,15 @@
-//! The loop that all trainings share: epochs of a schedule, progress, checkpoints, history.
+//! The loop that all trainings share: epochs of a course, progress, checkpoints, history.
 //!
 //! Knows nothing of losses or networks.
 
 use std::collections::BTreeMap;
 
 use crate::artifact::History;
-use crate::ml::Phase;
 use crate::ml::checkpoint;
 use crate::ml::checkpoint::Checkpoint;
 use crate::ml::checkpoint::State;
 use crate::stage::Context;
+use crate::stage::Course;
 use crate::stage::StageError;
 use crate::stage::Tick;
 
@@ -25,6 +25,11 @@ pub(in crate::ml) trait Training {
     /// depends on nothing but the state before it and the epoch's place.
     fn epoch(&mut self, place: Place, progress: &mut Progress<'_>) -> Result<Vec<f64>, StageError>;
 
+    /// Adds what belongs to the end of the last epoch alone, and to no state on the way.
+    fn finish(&mut self, _epochs: usize) -> Result<(), StageError> {
+        Ok(())
+    }
+
     /// Returns everything that decides how training goes on.
     fn save(&self) -> Result<State, StageError>;
 
@@ -32,13 +37,11 @@ pub(in crate::ml) trait Training {
     fn restore(&mut self, state: &State) -> Result<(), StageError>;
 }
 
-/// An epoch's place in the schedule.
+/// An epoch's place in the course.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::ml) struct Place {
     /// Number of the epoch, from 0.
     pub(in crate::ml) epoch: usize,
-    /// Epochs in all.
-    pub(in crate::ml) of: usize,
     /// Step size of the optimisers.
     pub(in crate::ml) learning_rate: f64,
 }
@@ -54,10 +57,9 @@ pub(in crate::ml) struct Progress<'a> {
 
 impl Place {
     /// Returns whether something that is due every so many epochs is due after this one; 0 means
-    /// at the end alone.
+    /// never.
     pub(in crate::ml) fn is_due(self, every: usize) -> bool {
-        let done = self.epoch + 1;
-        done == self.of || every > 0 && done.is_multiple_of(every)
+        every > 0 && (self.epoch + 1).is_multiple_of(every)
     }
 }
 
@@ -94,44 +96,54 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Trains through a schedule, from the newest checkpoint on where there is one. Once the user has
-/// asked to stop, it ends the epoch, saves a checkpoint and gives up.
+/// Trains along a course, from the furthest checkpoint on that lies on it. Once the user has asked to
+/// stop, it ends the epoch, saves a checkpoint and gives up.
 pub(in crate::ml) fn run<T: Training>(
     cx: &Context<'_>,
-    schedule: &[Phase],
-    checkpoint_every: usize,
+    course: &Course,
     training: &mut T,
 ) -> Result<History, StageError> {
-    let rates: Vec<f64> = schedule
-        .iter()
-        .flat_map(|phase| std::iter::repeat_n(phase.learning_rate, phase.epochs))
-        .collect();
+    let of = course.epochs();
     let mut history = History::new(T::COLUMNS);
-    if let Some(found) = checkpoint::newest(cx, T::COLUMNS, rates.len(), &training.save()?)? {
+    if let Some(found) = checkpoint::furthest(cx, course, T::COLUMNS, &training.save()?)? {
         training.restore(&found.state)?;
         history = found.history;
-        cx.observer.note(&format!("goes on after epoch {}", found.epoch));
+        cx.observer.note(&format!("goes on after epoch {} of {of}", found.epoch));
     }
     cx.keep_going()?;
     let first = history.rows.len();
-    let mut progress = Progress::new(cx, first, rates.len());
-    for (epoch, &learning_rate) in rates.iter().enumerate().skip(first) {
-        let place = Place { epoch, of: rates.len(), learning_rate };
-        let mut row = training.epoch(place, &mut progress)?;
-        row.insert(0, (epoch + 1) as f64);
+    let mut progress = Progress::new(cx, first, of);
+    for (epoch, learning_rate) in course.learning_rates().enumerate().skip(first) {
+        let mut row = training.epoch(Place { epoch, learning_rate }, &mut progress)?;
+        let done = epoch + 1;
+        row.insert(0, done as f64);
         let named = T::COLUMNS.iter().map(|&name| name.to_owned()).zip(row.iter().copied());
         let values = named.skip(1).filter(|(_, value)| value.is_finite()).collect();
         history.push(row);
-        progress.epoch(epoch + 1, values);
-        let stops = cx.keep_going().is_err();
-        let due = stops || checkpoint_every > 0 && (epoch + 1).is_multiple_of(checkpoint_every);
-        if let Some(folder) = cx.checkpoints.as_deref().filter(|_| due) {
-            let (state, history) = (training.save()?, history.clone());
-            checkpoint::save(folder, &Checkpoint { epoch: epoch + 1, state, history })?;
+        let due = course.is_due(done);
+        if due {
+            save(cx, course, training, &history)?;
         }
-        if stops && epoch + 1 < rates.len() {
+        progress.epoch(done, values); // now: whoever hears of an epoch finds its checkpoint
+        if done < of && cx.keep_going().is_err() {
+            if !due {
+                save(cx, course, training, &history)?;
+            }
             return Err(StageError::Cancelled);
         }
     }
+    training.finish(of)?;
     Ok(history)
+}
+
+/// Saves a checkpoint after the last epoch of a history.
+fn save<T: Training>(
+    cx: &Context<'_>,
+    course: &Course,
+    training: &T,
+    history: &History,
+) -> Result<(), StageError> {
+    let Some(folder) = &cx.checkpoints else { return Ok(()) };
+    let (epoch, state) = (history.rows.len(), training.save()?);
+    checkpoint::save(folder, course, &Checkpoint { epoch, state, history: history.clone() })
 }

@@ -83,7 +83,7 @@ pub fn train_wgan(
     let partition = first.partition;
     guarded(cx, |device| {
         let mut wgan = Wgan::new(settings, cx.seed, set, device)?;
-        let history = training::run(cx, &settings.schedule, settings.checkpoint_every, &mut wgan)?;
+        let history = training::run(cx, &settings.course, &mut wgan)?;
         Ok(Gan {
             shape: settings.shape.clone(),
             classes: set.classes.clone(),
@@ -233,6 +233,11 @@ impl<'a> Wgan<'a> {
         Ok(loss.f_detach()?)
     }
 
+    fn keep_grid(&mut self, epochs: usize) -> Result<(), StageError> {
+        self.grids.insert(format!("epoch-{epochs:04}.png"), self.grid()?);
+        Ok(())
+    }
+
     /// Draws the same latent vectors each time, side by side as a PNG file.
     fn grid(&self) -> Result<Vec<u8>, StageError> {
         let _guard = tch::no_grad_guard();
@@ -269,9 +274,13 @@ impl Training for Wgan<'_> {
             progress.batch(indices.len());
         }
         if place.is_due(self.settings.grid_every) {
-            self.grids.insert(format!("epoch-{:04}.png", epoch + 1), self.grid()?);
+            self.keep_grid(epoch + 1)?;
         }
         means.iter().map(Mean::value).collect()
+    }
+
+    fn finish(&mut self, epochs: usize) -> Result<(), StageError> {
+        self.keep_grid(epochs)
     }
 
     fn save(&self) -> Result<State, StageError> {

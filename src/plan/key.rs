@@ -36,6 +36,16 @@ pub struct TaskKey {
 }
 
 impl TaskKey {
+    /// Returns what tasks have in common that differ in nothing but the course of their training, given
+    /// the params that make up that course.
+    pub fn course(&self, params: &[&str]) -> Digest {
+        let mut apart = self.clone();
+        if let Value::Object(all) = &mut apart.params {
+            all.retain(|name, _| !params.contains(&name.as_str()));
+        }
+        Digest::of_value(&("course", apart))
+    }
+
     /// Returns the digest under which a record of this task is kept.
     pub fn digest(&self) -> Digest {
         let text = serde_json::to_vec(self).expect("a key has string keys and no NaN");

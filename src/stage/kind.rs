@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::stage::Context;
 use crate::stage::Counts;
+use crate::stage::Course;
 use crate::stage::Forecast;
 use crate::stage::Inputs;
 use crate::stage::Outputs;
@@ -63,6 +64,8 @@ pub struct StageKind {
     pub beside_key: &'static [&'static str],
     /// Params that change how images look, and not which there are nor how they are parted.
     pub appearance: &'static [&'static str],
+    /// Params that make up the course of a training.
+    pub course_params: &'static [&'static str],
     /// What enters.
     pub inputs: &'static [Port],
     /// What leaves; the first is meant where a manifest names only the stage.
@@ -75,6 +78,8 @@ pub struct StageKind {
     pub resources: fn(&Value) -> Resources,
     /// Returns whether the result depends on the seed.
     pub draws: fn(&Value) -> bool,
+    /// Returns the course of a training; nothing for params that are none of this kind's.
+    pub course: fn(&Value) -> Option<Course>,
     /// Returns the files from outside that the params name.
     pub sources: fn(&Value) -> Vec<SourceRef>,
     /// Returns the expected numbers of images by output port, or why it cannot run.
@@ -94,12 +99,14 @@ impl StageKind {
             runner: S::RUNNER,
             beside_key: S::BESIDE_KEY,
             appearance: S::APPEARANCE,
+            course_params: S::COURSE,
             inputs: S::Inputs::PORTS,
             outputs: S::Outputs::PORTS,
             schema: params::schema::<S>,
             resolve: params::resolve::<S>,
             resources: |value| S::resources(&params::typed::<S>(value)),
             draws: |value| S::draws(&params::typed::<S>(value)),
+            course: |value| S::course(&params::read::<S>(value).ok()?),
             sources: |value| S::sources(&params::typed::<S>(value)),
             forecast: |value, known| S::forecast(&params::typed::<S>(value), known),
             run: run::<S>,

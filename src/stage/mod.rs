@@ -4,6 +4,7 @@
 //! and function pointers, from which validation, keys, schema, documentation and dispatch derive.
 
 mod context;
+mod course;
 mod error;
 mod forecast;
 mod kind;
@@ -17,6 +18,10 @@ mod source;
 pub use context::Context;
 pub use context::Observer;
 pub use context::Tick;
+pub use course::Checkpoints;
+pub use course::Course;
+pub use course::Keep;
+pub use course::Phase;
 pub use error::StageError;
 pub use forecast::Counts;
 pub use forecast::Forecast;
@@ -60,6 +65,9 @@ pub trait Stage {
     /// Params that change how images look, and not which there are nor how they are parted.
     const APPEARANCE: &'static [&'static str] = &[];
 
+    /// Params that make up the course of a training, and decide nothing but that.
+    const COURSE: &'static [&'static str] = &[];
+
     /// What the manifest says below `params`; documented, with defaults, ranges and units.
     type Params: Serialize + DeserializeOwned + JsonSchema;
     /// What the manifest says below `inputs`.
@@ -80,6 +88,12 @@ pub trait Stage {
     /// Returns whether the result depends on the seed. Keys of kinds that draw nothing leave it out.
     fn draws(_params: &Self::Params) -> bool {
         true
+    }
+
+    /// Returns the course of a training; nothing for a kind that trains nothing, or where the result
+    /// looks at the end of the schedule, so that what came before is of no use to a longer one.
+    fn course(_params: &Self::Params) -> Option<Course> {
+        None
     }
 
     /// Returns the files from outside that the params name.

@@ -65,7 +65,8 @@ pub(crate) fn typed<S: Stage>(value: &Value) -> S::Params {
     })
 }
 
-fn read<S: Stage>(value: &Value) -> Result<S::Params, ParamProblem> {
+/// Returns the typed params of any value, which need not be complete.
+pub(crate) fn read<S: Stage>(value: &Value) -> Result<S::Params, ParamProblem> {
     let value = if value.is_null() { &Value::Object(serde_json::Map::new()) } else { value };
     serde_path_to_error::deserialize(value).map_err(|error| ParamProblem {
         path: error.path().iter().map(ToString::to_string).collect(),

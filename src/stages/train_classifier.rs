@@ -12,12 +12,14 @@ use crate::artifact::ImageSet;
 use crate::artifact::Network;
 use crate::ml;
 use crate::ml::ClassifierSettings;
-use crate::ml::Phase;
+use crate::stage::Checkpoints;
 use crate::stage::Context;
 use crate::stage::Counts;
+use crate::stage::Course;
 use crate::stage::Forecast;
 use crate::stage::Lineage;
 use crate::stage::ParamProblem;
+use crate::stage::Phase;
 use crate::stage::Resources;
 use crate::stage::Runner;
 use crate::stage::SourceKind;
@@ -74,9 +76,9 @@ pub struct Params {
     /// The epoch whose weights are kept.
     #[serde(default)]
     pub keep: Keep,
-    /// Epochs between two checkpoints, from which a stopped training goes on; 0 means none.
-    #[serde(default = "default_checkpoint_every")]
-    pub checkpoint_every: usize,
+    /// Which states are kept on the way, for trainings that go on from there.
+    #[serde(default)]
+    pub checkpoints: Checkpoints,
 }
 
 /// How pixels, scaled to 0-1, are normalised.
@@ -126,10 +128,6 @@ fn default_betas() -> [f64; 2] {
     [0.9, 0.999]
 }
 
-fn default_checkpoint_every() -> usize {
-    5
-}
-
 ports! {
     /// What enters.
     inputs Inputs {
@@ -153,7 +151,8 @@ impl Stage for TrainClassifier {
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "Trains a network to tell the classes of images apart.";
     const RUNNER: Runner = Runner::Torch;
-    const BESIDE_KEY: &'static [&'static str] = &["checkpoint_every"];
+    const BESIDE_KEY: &'static [&'static str] = &["checkpoints"];
+    const COURSE: &'static [&'static str] = &["epochs", "learning_rate", "schedule"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -183,6 +182,10 @@ impl Stage for TrainClassifier {
 
     fn resources(_: &Params) -> Resources {
         Resources::all_cores()
+    }
+
+    fn course(params: &Params) -> Option<Course> {
+        Some(course(params))
     }
 
     fn sources(params: &Params) -> Vec<SourceRef> {
@@ -221,25 +224,28 @@ impl Stage for TrainClassifier {
     }
 }
 
+fn course(params: &Params) -> Course {
+    let single = [Phase { epochs: params.epochs, learning_rate: params.learning_rate }];
+    Course::new(params.schedule.as_deref().unwrap_or(&single), params.checkpoints)
+}
+
 /// Returns complete settings.
 fn settings(cx: &Context<'_>, params: &Params) -> Result<ClassifierSettings, StageError> {
     let weights = match &params.weights {
         Some(name) => Some(cx.source(name)?.to_owned()),
         None => None,
     };
-    let single = || vec![Phase { epochs: params.epochs, learning_rate: params.learning_rate }];
     let [first, second] = params.betas;
     Ok(ClassifierSettings {
         network: params.network,
         batch_size: params.batch_size,
-        schedule: params.schedule.clone().unwrap_or_else(single),
+        course: course(params),
         betas: (first, second),
         weight_decay: params.weight_decay,
         mean: params.normalise.mean,
         deviation: params.normalise.deviation,
         weights,
         keep_best: params.keep == Keep::Best,
-        checkpoint_every: params.checkpoint_every,
     })
 }
 

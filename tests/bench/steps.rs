@@ -20,12 +20,14 @@ use ablate::ml::ClassifierSettings;
 use ablate::ml::CriticLimit;
 use ablate::ml::LatentDistribution;
 use ablate::ml::Optimiser;
-use ablate::ml::Phase;
 use ablate::ml::WganSettings;
 use ablate::seed::Seed;
+use ablate::stage::Checkpoints;
 use ablate::stage::Context;
+use ablate::stage::Course;
 use ablate::stage::Device;
 use ablate::stage::Observer;
+use ablate::stage::Phase;
 use ablate::stage::Tick;
 use serde::Deserialize;
 
@@ -91,14 +93,16 @@ fn classifier(cx: &Context<'_>, case: &str, steps: usize) {
     let settings = ClassifierSettings {
         network: serde_json::from_value(case.into()).unwrap(),
         batch_size: 64,
-        schedule: vec![Phase { epochs: steps, learning_rate: 1e-4 }],
+        course: Course::new(
+            &[Phase { epochs: steps, learning_rate: 1e-4 }],
+            Checkpoints::default(),
+        ),
         betas: (0.9, 0.999),
         weight_decay: 0.0,
         mean: [0.5; 3],
         deviation: [0.5; 3],
         weights: None,
         keep_best: false,
-        checkpoint_every: 0,
     };
     ml::train_classifier(cx, &settings, &images(64), None).unwrap();
 }
@@ -114,12 +118,14 @@ fn wgan(cx: &Context<'_>, steps: usize) {
         },
         latent: LatentDistribution::Uniform,
         batch_size: 8,
-        schedule: vec![Phase { epochs: steps, learning_rate: 1e-4 }],
+        course: Course::new(
+            &[Phase { epochs: steps, learning_rate: 1e-4 }],
+            Checkpoints::default(),
+        ),
         critic_steps: 5,
         limit: CriticLimit::Clip(0.01),
         optimiser: Optimiser::Rmsprop,
         betas: (0.0, 0.9),
-        checkpoint_every: 0,
         grid_every: 0,
     };
     ml::train_wgan(cx, &settings, &images(40)).unwrap();

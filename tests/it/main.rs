@@ -12,6 +12,7 @@ mod architecture;
 mod archive;
 mod bad_input;
 mod commands;
+mod courses;
 mod docs;
 mod editor;
 mod generated;

@@ -87,7 +87,7 @@ fn how_often_a_checkpoint_is_written_changes_no_key() {
     };
     let usual = recipes("name=quickstart");
     for stage in ["gan", "fit"] {
-        assert_eq!(recipes(&format!("stages.{stage}.params.checkpoint_every=3")), usual);
+        assert_eq!(recipes(&format!("stages.{stage}.params.checkpoints.every=3")), usual);
     }
     assert_ne!(recipes("stages.gan.params.batch_size=3"), usual);
 }

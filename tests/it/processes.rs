@@ -26,11 +26,16 @@ pub(crate) fn is_running(process: u32) -> bool {
     !matches!(state, "X" | "Z")
 }
 
+/// Sends a signal to a process; one that has ended meanwhile is no error.
+pub(crate) fn signal(name: &str, process: u32) {
+    let mut command = std::process::Command::new("kill");
+    let sent = command.args([&format!("-{name}"), &process.to_string()]);
+    sent.stderr(std::process::Stdio::null()).status().expect("kill starts");
+}
+
 /// Ends a process at once; one that has ended meanwhile is no error.
 pub(crate) fn kill(process: u32) {
-    let mut command = std::process::Command::new("kill");
-    let killed = command.args(["-9", &process.to_string()]).stderr(std::process::Stdio::null());
-    killed.status().expect("kill starts");
+    signal("KILL", process);
 }
 
 /// Asks again and again until there is an answer.

@@ -30,13 +30,13 @@ stages:
   gan:
     kind: wgan-train
     inputs: {images: parts.train}
-    params: {generator_width: 16, critic_width: 8, batch_size: 8, checkpoint_every: 1, schedule: [{epochs: 4, learning_rate: 1.0e-3}]}
+    params: {generator_width: 16, critic_width: 8, batch_size: 8, checkpoints: {every: 1}, schedule: [{epochs: 4, learning_rate: 1.0e-3}]}
   fakes: {kind: generate, inputs: {gan: gan}, params: {count: 16}}
   fit:
     kind: train-classifier
     spans: [seed]
     inputs: {images: classic, validation: parts.validation}
-    params: {network: resnet18, epochs: 2, batch_size: 8, checkpoint_every: 1}
+    params: {network: resnet18, epochs: 2, batch_size: 8, checkpoints: {every: 1}}
   score: {kind: evaluate, inputs: {model: fit, images: parts.test}}
 ";
 

@@ -6,7 +6,9 @@ use ablate::artifact::Network;
 use ablate::artifact::Tree;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
-use ablate::ml::Phase;
+use ablate::stage::Checkpoints;
+use ablate::stage::Course;
+use ablate::stage::Phase;
 use ablate::stage::StageError;
 
 use crate::lab;
@@ -16,14 +18,13 @@ pub(crate) fn settings(epochs: usize) -> ClassifierSettings {
     ClassifierSettings {
         network: Network::Resnet18,
         batch_size: 8,
-        schedule: vec![Phase { epochs, learning_rate: 3e-4 }],
+        course: Course::new(&[Phase { epochs, learning_rate: 3e-4 }], Checkpoints::default()),
         betas: (0.9, 0.999),
         weight_decay: 0.0,
         mean: [0.5; 3],
         deviation: [0.5; 3],
         weights: None,
         keep_best: false,
-        checkpoint_every: 0,
     }
 }
 
@@ -117,7 +118,7 @@ fn the_best_epoch_is_kept_where_asked_for() {
     let accuracies = kept.history.column("validation_accuracy").unwrap();
     let best = accuracies.iter().copied().fold(0.0, f64::max);
     let first = accuracies.iter().position(|&accuracy| accuracy == best).unwrap();
-    settings.schedule[0].epochs = first + 1;
+    settings.course = self::settings(first + 1).course;
     assert!(kept.weights == train(&settings).weights);
 }
 

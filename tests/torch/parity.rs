@@ -13,7 +13,9 @@ use ablate::artifact::Partition;
 use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
-use ablate::ml::Phase;
+use ablate::stage::Checkpoints;
+use ablate::stage::Course;
+use ablate::stage::Phase;
 use safetensors::Dtype;
 use safetensors::SafeTensors;
 use safetensors::View;
@@ -146,14 +148,13 @@ fn settings(network: Network, epochs: usize) -> ClassifierSettings {
     ClassifierSettings {
         network,
         batch_size: 6,
-        schedule: vec![Phase { epochs, learning_rate: 1e-5 }],
+        course: Course::new(&[Phase { epochs, learning_rate: 1e-5 }], Checkpoints::default()),
         betas: (0.8, 0.99),
         weight_decay: 0.01,
         mean: MEAN,
         deviation: DEVIATION,
         weights: None,
         keep_best: false,
-        checkpoint_every: 0,
     }
 }
 

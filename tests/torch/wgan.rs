@@ -8,9 +8,11 @@ use ablate::ml;
 use ablate::ml::CriticLimit;
 use ablate::ml::LatentDistribution;
 use ablate::ml::Optimiser;
-use ablate::ml::Phase;
 use ablate::ml::Sampling;
 use ablate::ml::WganSettings;
+use ablate::stage::Checkpoints;
+use ablate::stage::Course;
+use ablate::stage::Phase;
 use ablate::stage::StageError;
 use safetensors::SafeTensors;
 
@@ -29,12 +31,14 @@ pub(crate) fn settings(limit: CriticLimit, epochs: usize) -> WganSettings {
         },
         latent: LatentDistribution::Uniform,
         batch_size: 8,
-        schedule: vec![Phase { epochs, learning_rate: if clipped { 5e-4 } else { 2e-3 } }],
+        course: Course::new(
+            &[Phase { epochs, learning_rate: if clipped { 5e-4 } else { 2e-3 } }],
+            Checkpoints::default(),
+        ),
         critic_steps: 2,
         limit,
         optimiser: if clipped { Optimiser::Rmsprop } else { Optimiser::Adam },
         betas: (0.0, 0.9),
-        checkpoint_every: 0,
         grid_every: 0,
     }
 }
