@@ -48,6 +48,7 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         memory: clock::memory(),
         devices,
         fail_fast: args.fail_fast,
+        pause: std::time::Duration::from_secs(1),
         worker: WorkerCommand { program: worker(args), arguments: Vec::new() },
         machine: clock::machine(),
         cancel: &STOP,

@@ -94,7 +94,7 @@ impl Listener for Terminal<'_> {
                     outputs.values().filter_map(|output| words::facts(&output.summary)).collect();
                 tracing::info!("{label}: {} in {}", facts.join(", "), words::seconds(*seconds));
             }
-            Event::Failed { task, label, again, problem, help, tail, log, .. } => {
+            Event::Failed { task, label, again_in, problem, help, tail, log, .. } => {
                 self.end(*task);
                 tracing::error!("{label}: {problem}");
                 for line in tail {
@@ -106,8 +106,8 @@ impl Listener for Terminal<'_> {
                 if let Some(help) = help {
                     self.screen.say(&format!("    help: {help}"));
                 }
-                if *again {
-                    self.screen.say("    trying again");
+                if let Some(pause) = again_in {
+                    self.screen.say(&format!("    trying again in {}", words::seconds(*pause)));
                 }
             }
             Event::Skipped { label, because, .. } => match because {

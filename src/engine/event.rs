@@ -101,8 +101,8 @@ pub enum Event {
         label: String,
         /// 1 for the first attempt.
         attempt: u32,
-        /// Whether it will be tried again.
-        again: bool,
+        /// Seconds until it is tried again, where it is.
+        again_in: Option<f64>,
         /// What was found where, and what was expected.
         problem: String,
         /// What to do about it, where that is known.

@@ -54,6 +54,7 @@ fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
         memory: None,
         devices: devices.parse::<DevicePolicy>().unwrap(),
         fail_fast: false,
+        pause: std::time::Duration::ZERO,
         worker: WorkerCommand { program: program.into(), arguments },
         machine: Some("here".to_owned()),
         cancel: &NEVER,

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::engine::DevicePolicy;
 
@@ -32,6 +33,8 @@ pub struct Options<'a> {
     pub devices: DevicePolicy,
     /// Whether the first failure ends the run; else whatever does not need the failed task goes on.
     pub fail_fast: bool,
+    /// Time before a failed task is tried again; doubles with each attempt, up to a minute.
+    pub pause: Duration,
     /// How to start a worker.
     pub worker: WorkerCommand,
     /// Name of this machine, for the records.

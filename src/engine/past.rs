@@ -123,6 +123,19 @@ impl Past {
         Some(Expected { seconds: expected.seconds * growth, is_rough, ..expected })
     }
 
+    /// Returns how long a task will take, at a glance: as the latest run with the same params, or else
+    /// as the runs of its kind on average; a second where none ran before.
+    pub(super) fn typical_seconds(&self, task: &Task) -> f64 {
+        let Some(groups) = self.kinds.get(task.kind.name) else { return 1.0 };
+        if let Some(runs) = groups.get(&task.own_key().params.to_string()) {
+            let latest = runs.iter().max_by_key(|(_, record)| record.finished);
+            return latest.map_or(1.0, |(_, record)| record.seconds);
+        }
+        let all = groups.values().flatten().map(|(_, record)| record.seconds);
+        let (sum, count) = all.fold((0.0, 0), |(sum, count), seconds| (sum + seconds, count + 1));
+        sum / f64::from(count.max(1))
+    }
+
     /// Returns how many images entered a run, where that is known.
     fn images_into(&self, key: &TaskKey) -> u64 {
         key.inputs.values().flatten().filter_map(|digest| self.images.get(digest)).sum()

@@ -72,6 +72,7 @@ pub(super) fn options() -> Options<'static> {
         memory: None,
         devices: DevicePolicy::Auto,
         fail_fast: false,
+        pause: std::time::Duration::ZERO,
         worker: WorkerCommand { program: "/no/such/worker".into(), arguments: Vec::new() },
         machine: None,
         cancel: &NEVER,
@@ -259,6 +260,27 @@ fn a_failed_attempt_is_repeated_as_often_as_allowed() {
     let times = |what: &str| story.iter().filter(|line| *line == what).count();
     assert_eq!((times("started once"), times("failed once")), (2, 1), "{story:?}");
     assert_eq!((times("started never"), times("failed never")), (3, 3), "{story:?}");
+}
+
+#[test]
+fn attempts_come_ever_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sketch = Sketch::new();
+    let never = sketch.add("never", &FAIL, &json!({}), &[]);
+    sketch.task(never).retries = 3;
+    let pause = std::time::Duration::from_millis(20);
+    let start = std::time::Instant::now();
+    let (_, ear) = rehearse(&sketch.plan, folder.path(), &Options { pause, ..options() });
+    let heard = ear.heard.lock().unwrap();
+    let pauses: Vec<Option<f64>> = heard
+        .iter()
+        .filter_map(|event| match event {
+            Event::Failed { again_in, .. } => Some(*again_in),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pauses, [Some(0.02), Some(0.04), Some(0.08), None]);
+    assert!(start.elapsed() >= 7 * pause);
 }
 
 #[test]

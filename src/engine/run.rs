@@ -25,10 +25,13 @@ use crate::engine::Failure;
 use crate::engine::Listener;
 use crate::engine::Options;
 use crate::engine::Outcome;
+use crate::engine::Past;
 use crate::engine::SkipReason;
 use crate::engine::journal::Journal;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Signal;
+use crate::engine::schedule::Limits;
+use crate::engine::schedule::Load;
 use crate::engine::schedule::Schedule;
 use crate::engine::schedule::Slot;
 use crate::engine::status::Need;
@@ -47,6 +50,11 @@ use crate::stage::Runner;
 use crate::store::Found;
 use crate::store::Record;
 use crate::store::Store;
+
+/// Longest time between two attempts at a task.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// Open tasks from which on their order matters.
+const WORTH_ORDERING: usize = 4;
 
 /// Longest time between two looks at the user's wish to stop and at other processes' leases.
 const LOOK: Duration = Duration::from_millis(50);
@@ -73,7 +81,8 @@ pub fn run(
         clock: Instant::now(),
     };
     let need = Need::of(plan, wanted, store);
-    let mut run = Run::new(&surroundings, &teller, need);
+    let seconds = expected_seconds(plan, &need, store)?;
+    let mut run = Run::new(&surroundings, &teller, need, &seconds);
     let worked = std::thread::scope(|scope| {
         let worked = run.work(scope);
         halt.store(worked.is_err(), Ordering::SeqCst);
@@ -81,6 +90,20 @@ pub fn run(
     });
     worked?;
     Ok(run.end())
+}
+
+/// Returns how long each open task will take, by earlier ones: decides what is started first. Where
+/// there is next to no choice, nothing is read for it.
+fn expected_seconds(
+    plan: &Plan,
+    need: &Need,
+    store: &Store,
+) -> Result<BTreeMap<TaskId, f64>, Error> {
+    if need.open.len() < WORTH_ORDERING {
+        return Ok(BTreeMap::new());
+    }
+    let past = Past::read(store)?;
+    Ok(need.open.iter().map(|&id| (id, past.typical_seconds(plan.task(id)))).collect())
 }
 
 /// What a thread tells the loop.
@@ -100,6 +123,8 @@ struct Run<'a> {
     /// Keys of the tasks whose inputs exist and that were not found by them.
     keys: BTreeMap<TaskId, TaskKey>,
     attempts: BTreeMap<TaskId, u32>,
+    /// When failed tasks may be tried again.
+    pauses: BTreeMap<TaskId, Instant>,
     logs: BTreeMap<TaskId, TaskLog>,
     trainings: Trainings<'a>,
     /// Tasks said to wait for another process.
@@ -111,12 +136,19 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(around: &'a Surroundings<'a>, teller: &'a Teller<'a>, need: Need) -> Self {
+    fn new(
+        around: &'a Surroundings<'a>,
+        teller: &'a Teller<'a>,
+        need: Need,
+        seconds: &BTreeMap<TaskId, f64>,
+    ) -> Self {
         let plan = around.plan;
         let inputs = |id: TaskId| plan.task(id).all_inputs().map(|(_, input)| input.task);
         let tasks = need.open.iter().map(|&id| (id, inputs(id).collect())).collect();
+        let cores = Some(around.options.cores.max(1) as u64);
+        let limits = Limits { cores, memory: around.options.memory };
         let mut schedule =
-            Schedule::new(&tasks, around.options.fail_fast).limit_memory(around.options.memory);
+            Schedule::new(&tasks, around.options.fail_fast).limit(limits).longest_first(seconds);
         schedule.open(Slot::Inline, around.options.cores.max(1));
         teller.tell(&Event::RunStarted {
             run: around.options.run.clone(),
@@ -136,6 +168,7 @@ impl<'a> Run<'a> {
             outcome,
             keys: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             logs: BTreeMap::new(),
             trainings: Trainings::default(),
             waiting: BTreeSet::new(),
@@ -155,11 +188,16 @@ impl<'a> Run<'a> {
                 let skipped = self.schedule.stop();
                 self.skip(skipped, |_| SkipReason::Stopped);
             }
+            self.look_up_fresh()?;
             for id in self.schedule.ready() {
-                if self.schedule.is_ready(id) {
+                if !self.schedule.has_room() {
+                    break;
+                }
+                if self.schedule.is_ready(id) && !self.is_pausing(id) {
                     self.advance(id, scope, &sender)?;
                 }
             }
+            self.look_up_fresh()?;
             if self.schedule.is_finished() {
                 return Ok(());
             }
@@ -169,7 +207,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Brings a ready task as far as possible: found, started, or still ready.
+    /// Ends those of the tasks that became ready which the cache has; what they let become ready too.
+    fn look_up_fresh(&mut self) -> Result<(), Error> {
+        loop {
+            let fresh = self.schedule.fresh();
+            if fresh.is_empty() {
+                return Ok(());
+            }
+            for id in fresh {
+                if self.schedule.is_ready(id) {
+                    self.look_up(id)?;
+                }
+            }
+        }
+    }
+
+    /// Starts a ready task that was not found, if it can.
     fn advance<'scope>(
         &mut self,
         id: TaskId,
@@ -179,7 +232,6 @@ impl<'a> Run<'a> {
     where
         'a: 'scope,
     {
-        let Some(key) = self.look_up(id)? else { return Ok(()) };
         let slots = match self.slots(id) {
             Ok(slots) => slots,
             Err(failure) => {
@@ -188,13 +240,14 @@ impl<'a> Run<'a> {
             }
         };
         let task = self.around.plan.task(id);
-        let training = Training::of(task, &key);
+        let key = &self.keys[&id];
+        let training = Training::of(task, key);
         if training.as_ref().is_some_and(|training| !self.trainings.may_start(training)) {
             return Ok(());
         }
-        let Some(slot) = self.schedule.start(id, &slots, task.resources.memory) else {
-            return Ok(());
-        };
+        let load = Load { cores: self.cores(id, &slots), memory: task.resources.memory };
+        let Some(slot) = self.schedule.start(id, &slots, load) else { return Ok(()) };
+        let key = self.keys[&id].clone();
         match self.around.store.lookup(key.digest())? {
             Some(Found::Hit(record)) => self.found(id, &key, record)?,
             None => self.wait(id),
@@ -230,24 +283,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Returns the key of a ready task that the cache does not have; else ends the task.
-    fn look_up(&mut self, id: TaskId) -> Result<Option<TaskKey>, Error> {
-        if let Some(key) = self.keys.get(&id) {
-            return Ok(Some(key.clone()));
-        }
+    /// Looks a ready task up; ends it where the cache has it, and keeps its key where not.
+    fn look_up(&mut self, id: TaskId) -> Result<(), Error> {
         let task = self.around.plan.task(id);
         let inputs = input_digests(task, |input| self.outcome.record(input))
             .expect("a ready task has its inputs, and records have every port");
         let Some(key) = task.key(inputs) else {
             self.fail(id, missing_source(task));
-            return Ok(None);
+            return Ok(());
         };
-        if let Some(record) = self.around.store.find(key.digest()) {
-            self.found(id, &key, Box::new(record))?;
-            return Ok(None);
+        match self.around.store.find(key.digest()) {
+            Some(record) => self.found(id, &key, Box::new(record))?,
+            None => drop(self.keys.insert(id, key)),
         }
-        self.keys.insert(id, key.clone());
-        Ok(Some(key))
+        Ok(())
     }
 
     /// Ends a task that was found by its content, and lets its recipe find it the next time.
@@ -293,8 +342,10 @@ impl<'a> Run<'a> {
         let attempt = self.attempts.get(&id).copied().unwrap_or_default();
         let retries = self.around.plan.task(id).retries;
         let again = attempt > 0 && attempt <= retries && !self.outcome.stopped;
-        self.teller.failed(id, (attempt.max(1), again), &failure, self.logs.get(&id));
-        if again {
+        let pause = again.then(|| self.pause(attempt));
+        self.teller.failed(id, (attempt.max(1), pause), &failure, self.logs.get(&id));
+        if let Some(pause) = pause {
+            self.pauses.insert(id, Instant::now() + pause);
             self.schedule.give_back(id);
             return;
         }
@@ -304,6 +355,16 @@ impl<'a> Run<'a> {
         self.skip(skipped, |_| {
             if fail_fast { SkipReason::FailFast(id) } else { SkipReason::NeedsFailed(id) }
         });
+    }
+
+    fn is_pausing(&self, id: TaskId) -> bool {
+        self.pauses.get(&id).is_some_and(|until| Instant::now() < *until)
+    }
+
+    /// Returns the time between a failed attempt and the next.
+    fn pause(&self, attempt: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.around.options.pause.saturating_mul(doubled).min(LONGEST_PAUSE)
     }
 
     fn skip(&mut self, tasks: Vec<TaskId>, because: impl Fn(TaskId) -> SkipReason) {
@@ -357,6 +418,15 @@ impl<'a> Run<'a> {
         match task.resources.cpus {
             0 => share,
             cpus => cpus.min(share),
+        }
+    }
+
+    /// Returns the cores that a task counts for: a training on a GPU leaves most of its threads idle.
+    fn cores(&self, id: TaskId, slots: &[Slot]) -> u64 {
+        let on_gpu = slots.iter().any(|slot| matches!(slot, Slot::Device(Device::Cuda(_))));
+        match self.around.plan.task(id).resources.cpus {
+            0 if on_gpu => 1,
+            _ => self.threads(id) as u64,
         }
     }
 

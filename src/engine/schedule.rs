@@ -39,15 +39,44 @@ pub(super) enum State {
     Skipped,
 }
 
+/// What a task takes of the machine while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Load {
+    /// Cores that it keeps busy.
+    pub(super) cores: u64,
+    /// Main memory, MiB; 0 means that what it takes is not known.
+    pub(super) memory: u64,
+}
+
+/// What the machine has for all running tasks together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    /// Cores; nothing means any number.
+    pub(super) cores: Option<u64>,
+    /// Main memory, MiB; nothing means any.
+    pub(super) memory: Option<u64>,
+}
+
 /// Which task may run when.
 #[derive(Debug)]
 pub(super) struct Schedule {
     states: BTreeMap<TaskId, State>,
+    /// Ready tasks by rank: what is asked for after each task must not cost a look at all.
+    ready: BTreeSet<(usize, TaskId)>,
+    /// Tasks that became ready and were not asked for yet.
+    fresh: Vec<TaskId>,
+    /// Tasks that have not ended.
+    unfinished: usize,
     dependents: BTreeMap<TaskId, BTreeSet<TaskId>>,
     free: BTreeMap<Slot, usize>,
-    /// Main memory of the running tasks that say what they take, MiB.
-    memory: BTreeMap<TaskId, u64>,
-    memory_in_all: Option<u64>,
+    /// What each running task takes.
+    loads: BTreeMap<TaskId, Load>,
+    limits: Limits,
+    /// Place of each task in the order in which they are started; without one it comes last.
+    ranks: BTreeMap<TaskId, usize>,
+    /// A task that has a slot and must wait until enough cores and memory are free. Until then
+    /// nothing else takes any: small tasks would go first for ever.
+    next: Option<TaskId>,
     fail_fast: bool,
 }
 
@@ -67,13 +96,69 @@ impl Schedule {
             let waits = unfinished > 0;
             states.insert(task, if waits { State::Waiting { unfinished } } else { State::Ready });
         }
-        let (free, memory) = (BTreeMap::new(), BTreeMap::new());
-        Self { states, dependents, free, memory, memory_in_all: None, fail_fast }
+        let mut schedule = Self {
+            unfinished: states.len(),
+            states,
+            ready: BTreeSet::new(),
+            fresh: Vec::new(),
+            dependents,
+            free: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            limits: Limits::default(),
+            ranks: BTreeMap::new(),
+            next: None,
+            fail_fast,
+        };
+        schedule.rank();
+        schedule.fresh = schedule.ready();
+        schedule
     }
 
-    /// Sets the main memory that all running tasks may take together, MiB; nothing means any.
-    pub(super) fn limit_memory(mut self, in_all: Option<u64>) -> Self {
-        self.memory_in_all = in_all;
+    /// Puts the ready tasks into the order of their ranks.
+    fn rank(&mut self) {
+        let ready = self.states.iter().filter(|(_, state)| **state == State::Ready);
+        self.ready = ready.map(|(&task, _)| (self.rank_of(task), task)).collect();
+    }
+
+    fn rank_of(&self, task: TaskId) -> usize {
+        self.ranks.get(&task).copied().unwrap_or(task.0)
+    }
+
+    /// Changes a task's state; the only place that does.
+    fn set(&mut self, task: TaskId, state: State) -> State {
+        let is_over = |state: State| matches!(state, State::Done | State::Failed | State::Skipped);
+        let before = self.states.insert(task, state).expect("the task is of this schedule");
+        if before == State::Ready {
+            self.ready.remove(&(self.rank_of(task), task));
+        }
+        if state == State::Ready {
+            self.ready.insert((self.rank_of(task), task));
+        }
+        self.unfinished -= usize::from(is_over(state) && !is_over(before));
+        before
+    }
+
+    /// Sets what all running tasks may take together.
+    pub(super) fn limit(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Starts first what has the longest way before it, given how long each task will take: a run
+    /// is over when its longest chain of tasks is.
+    pub(super) fn longest_first(mut self, seconds: &BTreeMap<TaskId, f64>) -> Self {
+        let mut ways: BTreeMap<TaskId, f64> = BTreeMap::new();
+        // Tasks come after what they need, so dependents have their way already.
+        for &task in self.states.keys().rev() {
+            let dependents = self.dependents.get(&task).into_iter().flatten();
+            let after = dependents.map(|dependent| ways[dependent]).fold(0.0, f64::max);
+            ways.insert(task, after + seconds.get(&task).copied().unwrap_or_default());
+        }
+        let mut order: Vec<TaskId> = ways.keys().copied().collect();
+        order.sort_by(|one, two| ways[two].total_cmp(&ways[one])); // stable: else as in the plan
+        self.ranks = order.into_iter().enumerate().map(|(rank, task)| (task, rank)).collect();
+        self.rank();
+        self.fresh = self.ready();
         self
     }
 
@@ -84,10 +169,21 @@ impl Schedule {
         is_new
     }
 
-    /// Returns the tasks that may be started, in the order of the plan.
+    /// Returns the tasks that may be started, in the order in which they should be.
     pub(super) fn ready(&self) -> Vec<TaskId> {
-        let ready = self.states.iter().filter(|(_, state)| **state == State::Ready);
-        ready.map(|(&task, _)| task).collect()
+        self.ready.iter().map(|&(_, task)| task).collect()
+    }
+
+    /// Returns the tasks that became ready since this was asked last.
+    pub(super) fn fresh(&mut self) -> Vec<TaskId> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// Returns whether anything could be started at all.
+    pub(super) fn has_room(&self) -> bool {
+        let taken = self.loads.values().map(|load| load.cores).fold(0, u64::saturating_add);
+        let has_core = taken == 0 || self.limits.cores.is_none_or(|cores| taken < cores);
+        has_core && !self.ready.is_empty()
     }
 
     /// Returns whether a task may still be started.
@@ -97,34 +193,33 @@ impl Schedule {
 
     /// Returns whether nothing is left to do.
     pub(super) fn is_finished(&self) -> bool {
-        self.states
-            .values()
-            .all(|state| matches!(state, State::Done | State::Failed | State::Skipped))
+        self.unfinished == 0
     }
 
-    /// Puts a ready task into the first of its slots that is free, if any is and there is memory
-    /// for it, MiB; 0 means that what it takes is not known.
-    pub(super) fn start(&mut self, task: TaskId, choices: &[Slot], memory: u64) -> Option<Slot> {
+    /// Puts a ready task into the first of its slots that is free, if any is and there is room for
+    /// what it takes.
+    pub(super) fn start(&mut self, task: TaskId, choices: &[Slot], load: Load) -> Option<Slot> {
         debug_assert_eq!(self.states[&task], State::Ready);
         let slot =
             *choices.iter().find(|slot| self.free.get(slot).is_some_and(|&free| free > 0))?;
-        if !self.has_memory_for(memory) {
+        if self.next.is_some_and(|next| next != task && self.is_ready(next)) {
             return None;
         }
-        *self.free.get_mut(&slot)? -= 1;
-        if memory > 0 {
-            self.memory.insert(task, memory);
+        if !self.has_room_for(load) {
+            self.next = Some(task);
+            return None;
         }
-        self.states.insert(task, State::Running(slot));
+        self.next = None;
+        *self.free.get_mut(&slot)? -= 1;
+        self.loads.insert(task, load);
+        self.set(task, State::Running(slot));
         Some(slot)
     }
 
-    /// Returns whether a task that takes so much may start. One that takes more than there is may
-    /// start when nobody else takes any: it could never start otherwise.
-    fn has_memory_for(&self, memory: u64) -> bool {
-        let taken = self.memory.values().fold(0, |sum: u64, one| sum.saturating_add(*one));
-        let fits = self.memory_in_all.is_none_or(|all| taken.saturating_add(memory) <= all);
-        memory == 0 || taken == 0 || fits
+    fn has_room_for(&self, load: Load) -> bool {
+        let sum = |one: fn(&Load) -> u64| self.loads.values().map(one).fold(0, u64::saturating_add);
+        fits(load.cores, sum(|load| load.cores), self.limits.cores)
+            && fits(load.memory, sum(|load| load.memory), self.limits.memory)
     }
 
     /// Takes a running task out of its slot, to be started again later.
@@ -135,13 +230,18 @@ impl Schedule {
     /// Notes that a ready or running task has its outputs.
     pub(super) fn succeed(&mut self, task: TaskId) {
         self.leave(task, State::Done);
-        for dependent in self.dependents.get(&task).into_iter().flatten() {
-            let state = self.states.get_mut(dependent).expect("dependents have a state");
-            *state = match *state {
-                State::Waiting { unfinished: 1 } => State::Ready,
-                State::Waiting { unfinished } => State::Waiting { unfinished: unfinished - 1 },
-                other => other,
-            };
+        let dependents = self.dependents.get(&task).cloned().unwrap_or_default();
+        for dependent in dependents {
+            match self.states[&dependent] {
+                State::Waiting { unfinished: 1 } => {
+                    self.set(dependent, State::Ready);
+                    self.fresh.push(dependent);
+                }
+                State::Waiting { unfinished } => {
+                    self.set(dependent, State::Waiting { unfinished: unfinished - 1 });
+                }
+                _ => {}
+            }
         }
     }
 
@@ -174,171 +274,26 @@ impl Schedule {
 
     fn skip(&mut self, tasks: Vec<TaskId>) -> Vec<TaskId> {
         for &task in &tasks {
-            self.states.insert(task, State::Skipped);
+            self.set(task, State::Skipped);
         }
         tasks
     }
 
     fn leave(&mut self, task: TaskId, next: State) {
-        let before = self.states.insert(task, next);
-        debug_assert!(matches!(before, Some(State::Ready | State::Running(_))), "{before:?}");
-        self.memory.remove(&task);
-        if let Some(State::Running(slot)) = before {
+        let before = self.set(task, next);
+        debug_assert!(matches!(before, State::Ready | State::Running(_)), "{before:?}");
+        self.loads.remove(&task);
+        if let State::Running(slot) = before {
             *self.free.get_mut(&slot).expect("occupied slots were opened") += 1;
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::Strategy;
-    use proptest::prelude::any;
-    use proptest::prop_assert;
-    use proptest::prop_assert_eq;
-    use proptest::proptest;
-
-    use super::Device;
-    use super::Schedule;
-    use super::Slot;
-    use super::State;
-    use super::TaskId;
-
-    type Graph = BTreeMap<TaskId, BTreeSet<TaskId>>;
-
-    /// Graphs of up to 12 tasks, each needing some of those before it.
-    fn graphs() -> impl Strategy<Value = Graph> {
-        proptest::collection::vec(any::<u16>(), 0..12).prop_map(|masks| {
-            let needs = |task: usize, mask: u16| {
-                (0..task).filter(|other| mask & (1 << other) != 0).map(TaskId).collect()
-            };
-            masks
-                .iter()
-                .enumerate()
-                .map(|(task, &mask)| (TaskId(task), needs(task, mask)))
-                .collect()
-        })
-    }
-
-    /// Returns a task's ancestors.
-    fn ancestors(graph: &Graph, task: TaskId) -> BTreeSet<TaskId> {
-        let mut all = graph[&task].clone();
-        for &needed in &graph[&task] {
-            all.extend(ancestors(graph, needed));
-        }
-        all
-    }
-
-    const GPU: Slot = Slot::Device(Device::Cuda(0));
-
-    /// Runs a schedule to its end; `choices` decides what is started, what ends and how.
-    fn play(graph: &Graph, fail_fast: bool, choices: &[u8]) -> Schedule {
-        let mut schedule = Schedule::new(graph, fail_fast).limit_memory(Some(2));
-        schedule.open(Slot::Inline, 2);
-        schedule.open(GPU, 1);
-        let mut running: Vec<TaskId> = Vec::new();
-        let mut choices = choices.iter().copied().chain(std::iter::repeat(0));
-        while !schedule.is_finished() {
-            for task in schedule.ready() {
-                let slots: &[Slot] = if task.0 % 3 == 0 { &[GPU] } else { &[Slot::Inline, GPU] };
-                let begun = schedule.start(task, slots, task.0 as u64 % 4).is_some();
-                if begun {
-                    for needed in &graph[&task] {
-                        assert_eq!(schedule.states[needed], State::Done, "{task:?} is too early");
-                    }
-                    running.push(task);
-                }
-            }
-            let occupied =
-                |slot| schedule.states.values().filter(|&&s| s == State::Running(slot)).count();
-            assert!(occupied(Slot::Inline) <= 2 && occupied(GPU) <= 1, "too many run at once");
-            let memory: Vec<u64> = running.iter().map(|task| task.0 as u64 % 4).collect();
-            let takers = memory.iter().filter(|&&one| one > 0).count();
-            assert!(memory.iter().sum::<u64>() <= 2 || takers == 1, "too much memory is taken");
-            assert!(!running.is_empty(), "nothing runs, yet nothing is finished: {schedule:?}");
-            let choice = choices.next().expect("endless");
-            let task = running.swap_remove(usize::from(choice) % running.len());
-            match choice / 64 {
-                0 | 1 => schedule.succeed(task),
-                2 => drop(schedule.fail(task)),
-                _ => schedule.give_back(task),
-            }
-        }
-        schedule
-    }
-
-    proptest! {
-        #[test]
-        fn every_task_ends_and_none_starts_before_its_inputs(
-            graph in graphs(),
-            fail_fast: bool,
-            choices in proptest::collection::vec(any::<u8>(), 0..40),
-        ) {
-            let schedule = play(&graph, fail_fast, &choices);
-            prop_assert_eq!(schedule.states.len(), graph.len());
-            prop_assert_eq!(&schedule.free[&Slot::Inline], &2);
-            prop_assert_eq!(&schedule.free[&GPU], &1);
-        }
-
-        #[test]
-        fn a_failure_skips_exactly_what_needs_it(
-            graph in graphs(),
-            choices in proptest::collection::vec(any::<u8>(), 0..40),
-        ) {
-            let schedule = play(&graph, false, &choices);
-            let failed = |task: &TaskId| schedule.states[task] == State::Failed;
-            for (&task, state) in &schedule.states {
-                let needs_failed = ancestors(&graph, task).iter().any(failed);
-                prop_assert_eq!(*state == State::Skipped, needs_failed, "{:?}", task);
-            }
-        }
-
-        #[test]
-        fn after_a_failure_nothing_begins_where_the_first_one_ends_the_run(
-            graph in graphs(),
-            choices in proptest::collection::vec(any::<u8>(), 0..40),
-        ) {
-            let schedule = play(&graph, true, &choices);
-            let ended = |wanted| schedule.states.values().filter(|&&s| s == wanted).count();
-            // At most the three that ran side by side can fail.
-            prop_assert!(ended(State::Failed) <= 3);
-            prop_assert!(ended(State::Failed) > 0 || ended(State::Skipped) == 0);
-        }
-    }
-
-    #[test]
-    fn what_was_found_lets_its_dependents_start() {
-        let graph = Graph::from([
-            (TaskId(0), BTreeSet::new()),
-            (TaskId(1), BTreeSet::from([TaskId(0), TaskId(9)])),
-        ]);
-        let mut schedule = Schedule::new(&graph, false);
-        assert_eq!(schedule.ready(), [TaskId(0)]);
-        schedule.succeed(TaskId(0));
-        assert_eq!(schedule.ready(), [TaskId(1)], "9 is not of this schedule: it is there already");
-    }
-
-    #[test]
-    fn without_a_free_slot_nothing_starts() {
-        let graph = Graph::from([(TaskId(0), BTreeSet::new())]);
-        let mut schedule = Schedule::new(&graph, false);
-        assert_eq!(schedule.start(TaskId(0), &[GPU], 0), None);
-        schedule.open(GPU, 1);
-        assert_eq!(schedule.start(TaskId(0), &[Slot::Inline, GPU], 0), Some(GPU));
-    }
-
-    #[test]
-    fn stopping_skips_what_has_not_begun() {
-        let none = BTreeSet::new();
-        let graph = Graph::from([(TaskId(0), none.clone()), (TaskId(1), none)]);
-        let mut schedule = Schedule::new(&graph, false);
-        schedule.open(Slot::Inline, 1);
-        schedule.start(TaskId(0), &[Slot::Inline], 0);
-        assert_eq!(schedule.stop(), [TaskId(1)]);
-        assert!(!schedule.is_finished());
-        schedule.succeed(TaskId(0));
-        assert!(schedule.is_finished());
-    }
+/// Returns whether there is room for a task beside what others take. One that takes more than there is
+/// may start when nobody else takes any: it could never start otherwise.
+fn fits(wanted: u64, taken: u64, in_all: Option<u64>) -> bool {
+    wanted == 0 || taken == 0 || in_all.is_none_or(|all| taken.saturating_add(wanted) <= all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The teller: passes the events of a run to its journal and to whoever listens.
 
+use std::time::Duration;
+
 use crate::engine::CachedBy;
 use crate::engine::Event;
 use crate::engine::Failure;
@@ -60,7 +62,7 @@ impl Teller<'_> {
     pub(super) fn failed(
         &self,
         task: TaskId,
-        (attempt, again): (u32, bool),
+        (attempt, again_in): (u32, Option<Duration>),
         failure: &Failure,
         log: Option<&TaskLog>,
     ) {
@@ -68,7 +70,7 @@ impl Teller<'_> {
             task,
             label: self.label(task),
             attempt,
-            again,
+            again_in: again_in.map(|pause| pause.as_secs_f64()),
             problem: failure.problem.clone(),
             help: failure.help.clone(),
             tail: log.map(TaskLog::tail).unwrap_or_default(),

@@ -111,7 +111,7 @@ fn ctrl_c_saves_a_checkpoint_and_the_next_run_goes_on_from_there() {
     let alone = study().expect("there is a worker");
     assert!(made == run(&alone, &["gan", "--set", long]).0, "it ends elsewhere");
     let left = sandbox.path("cache/checkpoints");
-    let left = std::fs::read_dir(left).map_or(0, std::iter::Iterator::count);
+    let left = std::fs::read_dir(left).map_or(0, Iterator::count);
     assert_eq!(left, 0, "`keep: none` keeps none");
 }
 
