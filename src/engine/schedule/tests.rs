@@ -44,6 +44,12 @@ fn load(task: TaskId) -> Load {
     Load { cores: task.0 as u64 % 5, memory: task.0 as u64 % 4 }
 }
 
+/// Returns the longest chain of tasks that begins with one, by trying all of them.
+fn way(graph: &Graph, times: &BTreeMap<TaskId, f64>, task: TaskId) -> f64 {
+    let after = graph.iter().filter(|(_, needed)| needed.contains(&task));
+    times[&task] + after.map(|(&next, _)| way(graph, times, next)).fold(0.0, f64::max)
+}
+
 /// Runs a schedule to its end; `choices` decides what is started, what ends and how.
 fn play(graph: &Graph, fail_fast: bool, choices: &[u8]) -> Schedule {
     let limits = Limits { cores: Some(3), memory: Some(2) };
@@ -105,11 +111,6 @@ proptest! {
         let times: BTreeMap<TaskId, f64> =
             graph.keys().map(|&task| (task, f64::from(seconds[task.0]))).collect();
         let schedule = Schedule::new(&graph, false).longest_first(&times);
-        // The longest chain of tasks that begins with one, by trying all of them.
-        fn way(graph: &Graph, times: &BTreeMap<TaskId, f64>, task: TaskId) -> f64 {
-            let after = graph.iter().filter(|(_, needed)| needed.contains(&task));
-            times[&task] + after.map(|(&next, _)| way(graph, times, next)).fold(0.0, f64::max)
-        }
         let ready = schedule.ready();
         prop_assert_eq!(ready.len(), graph.values().filter(|needed| needed.is_empty()).count());
         let ways: Vec<f64> = ready.iter().map(|&task| way(&graph, &times, task)).collect();
