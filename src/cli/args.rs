@@ -290,6 +290,42 @@ pub(crate) enum TableFormat {
     Csv,
 }
 
+/// Which recorded tasks to run again, and how.
+#[derive(Debug, Args)]
+pub(crate) struct RerunArgs {
+    /// Run so many recorded tasks again, of each kind in turn, and compare what comes out
+    #[arg(long, value_name = "K", conflicts_with = "repair")]
+    pub(crate) rerun: Option<usize>,
+    /// Run the task with this key (its first digits) again
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["repair", "rerun"])]
+    pub(crate) task: Vec<String>,
+    /// Only tasks of this kind
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Vec<String>,
+    /// Decides which tasks are in the sample; the time by default
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Largest difference of two numbers that is tolerated, relative to the largest beside them
+    #[arg(long, value_name = "SHARE", default_value_t = 1e-4)]
+    pub(crate) tolerance: f64,
+    /// Folder in which sources are looked for; may be given more than once
+    #[arg(long, value_name = "DIR", env = "ABLATE_DATA", value_delimiter = ':')]
+    pub(crate) data: Vec<PathBuf>,
+    /// Device of torch stages in place of the recorded one: cpu, cuda, cuda:1
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: String,
+    /// Program that runs torch stages
+    #[arg(long, value_name = "FILE", env = "ABLATE_WORKER", hide = true)]
+    pub(crate) worker: Option<PathBuf>,
+}
+
+impl RerunArgs {
+    /// Returns whether anything is to be run again.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.rerun.is_some() || !self.task.is_empty()
+    }
+}
+
 /// What to do with the cache.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cache {
@@ -298,11 +334,13 @@ pub(crate) enum Cache {
         #[command(flatten)]
         form: Form,
     },
-    /// Hash everything again and report what is damaged, missing or orphaned
+    /// Hash everything again and report what is damaged, missing or orphaned; or run tasks again
     Verify {
         /// Remove what is damaged, so that it is computed again where it is needed
         #[arg(long)]
         repair: bool,
+        #[command(flatten)]
+        rerun: RerunArgs,
         #[command(flatten)]
         form: Form,
     },

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::args::Cache;
 use crate::cli::args::Form;
 use crate::cli::failure::Failure;
+use crate::cli::rerun;
 use crate::cli::screen::Screen;
 use crate::cli::words;
 use crate::store::Removed;
@@ -36,7 +37,10 @@ pub(crate) fn run(command: &Cache, folder: &Path, screen: &Screen) -> Result<(),
             }
             Ok(())
         }
-        Cache::Verify { repair, form } => verify(&store, *repair, *form, screen),
+        Cache::Verify { rerun, form, .. } if rerun.is_asked_for() => {
+            rerun::run(&store, rerun, *form, screen)
+        }
+        Cache::Verify { repair, form, .. } => verify(&store, *repair, *form, screen),
     }
 }
 

@@ -35,6 +35,14 @@ pub(crate) enum Failure {
         /// All tasks of the run.
         tasks: usize,
     },
+    /// Tasks that ran again gave something else.
+    #[error("{different} of {tasks} tasks gave something else when they ran again")]
+    Differ {
+        /// How many did.
+        different: usize,
+        /// How many ran again.
+        tasks: usize,
+    },
     /// The user stopped the run.
     #[error("stopped; what has finished is kept, and the next run goes on from there")]
     Interrupted,
@@ -103,7 +111,7 @@ impl Failure {
     /// Returns the exit code: 1 a stage failed, 2 usage or manifest, 3 cache, 130 interrupted.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Stages { .. } => 1,
+            Self::Stages { .. } | Self::Differ { .. } => 1,
             Self::Usage { .. } | Self::Manifest { .. } | Self::File(_) => 2,
             Self::Store(_) | Self::Damaged { .. } | Self::Artifact(_) => 3,
             Self::Interrupted => 130,

@@ -16,6 +16,7 @@ mod kinds;
 mod log;
 mod plan;
 mod report;
+mod rerun;
 mod results;
 mod run;
 mod screen;

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         devices,
         fail_fast: args.fail_fast,
         pause: std::time::Duration::from_secs(1),
-        worker: WorkerCommand { program: worker(args), arguments: Vec::new() },
+        worker: WorkerCommand { program: worker(args.worker.as_deref()), arguments: Vec::new() },
         machine: clock::machine(),
         cancel: &STOP,
     };
@@ -70,12 +70,12 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
 }
 
 /// Returns the program that runs torch stages: as told, else beside this one, else on the path.
-fn worker(args: &RunArgs) -> PathBuf {
+pub(crate) fn worker(told: Option<&Path>) -> PathBuf {
     let beside = || {
         let folder = std::env::current_exe().ok()?;
         Some(folder.with_file_name("ablate-worker")).filter(|path| path.exists())
     };
-    args.worker.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("ablate-worker"))
+    told.map(Path::to_owned).or_else(beside).unwrap_or_else(|| PathBuf::from("ablate-worker"))
 }
 
 fn stop_on_interrupt(screen: &Screen) {

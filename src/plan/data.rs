@@ -86,6 +86,16 @@ impl<'a> Finder<'a> {
     }
 }
 
+/// Returns where a source with a content lies, if it is there.
+pub fn find_source(
+    folders: &DataFolders,
+    wanted: &SourceRef,
+    content: Option<Digest>,
+) -> Option<PathBuf> {
+    let wanted = SourceRef { pin: content, ..wanted.clone() };
+    Finder::new(folders).find(&wanted).ok()?.path.filter(|_| content.is_some())
+}
+
 /// Returns whether a name leads out of the folder that it is looked for in.
 fn leads_out(name: &str) -> bool {
     let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);

@@ -34,6 +34,7 @@ pub use change::Change;
 pub use change::changes;
 pub use confound::Contrast;
 pub use data::DataFolders;
+pub use data::find_source;
 pub use difference::AxisChange;
 pub use difference::Difference;
 pub use difference::StageChange;

@@ -39,9 +39,25 @@ pub struct Lease<'a> {
 /// The right to go on with something that has no record of its own; dropping it gives it back.
 #[derive(Debug)]
 pub struct Claim<'a> {
+    store: &'a Store,
+    what: Digest,
     _lock: Lock,
-    /// Its pulse beats as long as the store lives.
-    _store: &'a Store,
+}
+
+impl Claim<'_> {
+    /// Returns an empty folder on the cache's disk, which goes with the claim.
+    pub fn folder(&self) -> Result<PathBuf, Error> {
+        sweep::sweep_key(&self.store.layout, self.what)?; // left by a crash
+        let folder = self.store.layout.scratch(self.what, &self.store.hearts.unique_name());
+        files::create_folder(&folder)?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let _ = sweep::sweep_key(&self.store.layout, self.what);
+    }
 }
 
 /// What a task left at one output port.
@@ -92,7 +108,7 @@ impl Store {
     pub fn claim(&self, what: Digest) -> Result<Option<Claim<'_>>, Error> {
         self.prepare()?;
         let lock = Lock::try_take(self, what)?;
-        Ok(lock.map(|lock| Claim { _lock: lock, _store: self }))
+        Ok(lock.map(|lock| Claim { store: self, what, _lock: lock }))
     }
 
     /// Looks once more under the lock: whoever held it before may have published.

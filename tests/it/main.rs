@@ -21,6 +21,7 @@ mod layers;
 mod manifests;
 mod pipelines;
 mod processes;
+mod rerun;
 mod sandbox;
 mod soak;
 mod source;
