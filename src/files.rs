@@ -7,12 +7,15 @@ use std::fs;
 use std::io;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::digest::Digest;
+
+pub mod plain;
 
 #[cfg(test)]
 pub(crate) mod faults;
@@ -48,6 +51,20 @@ impl Error {
 /// A file mapped into memory; derefs to its bytes.
 #[derive(Debug)]
 pub struct Mapped(Option<memmap2::Mmap>);
+
+impl Mapped {
+    fn of(file: &fs::File, size: u64, path: &Path) -> Result<Self, Error> {
+        if size == 0 {
+            return Ok(Self(None)); // an empty file cannot be mapped
+        }
+        #[expect(
+            unsafe_code,
+            reason = "mapping is how large images are read; objects are read-only"
+        )]
+        let map = attempt("map", path, || unsafe { memmap2::Mmap::map(file) })?;
+        Ok(Self(Some(map)))
+    }
+}
 
 impl std::ops::Deref for Mapped {
     type Target = [u8];
@@ -91,12 +108,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
 pub fn map(path: &Path) -> Result<Mapped, Error> {
     let file = attempt("open", path, || fs::File::open(path))?;
     let size = attempt("look at", path, || file.metadata())?.len();
-    if size == 0 {
-        return Ok(Mapped(None)); // an empty file cannot be mapped
-    }
-    #[expect(unsafe_code, reason = "mapping is how large images are read; objects are read-only")]
-    let map = attempt("map", path, || unsafe { memmap2::Mmap::map(&file) })?;
-    Ok(Mapped(Some(map)))
+    Mapped::of(&file, size, path)
 }
 
 /// Returns the BLAKE3 digest of a file's content, hashed on all cores.
@@ -147,6 +159,15 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     let mut names: Vec<String> = entries.map(name).collect::<Result<_, _>>()?;
     names.sort();
     Ok(names)
+}
+
+/// Returns the paths of what lies in a folder, files and folders alike, sorted.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = attempt("list", folder, || fs::read_dir(folder))?;
+    let paths = entries.map(|entry| attempt("list", folder, || entry).map(|entry| entry.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Writes a file whole or not at all, and makes it last through a power cut.
@@ -209,10 +230,13 @@ pub fn link(from: &Path, to: &Path) -> Result<bool, Error> {
     })
 }
 
-/// Opens a file to which lines are added at the end.
+/// Opens a plain file to which lines are added at the end. No link is followed, no pipe waited for.
 pub fn append(path: &Path) -> Result<fs::File, Error> {
     create_folder(parent(path))?;
-    attempt("write", path, || fs::OpenOptions::new().create(true).append(true).open(path))
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    attempt("write", path, || {
+        fs::OpenOptions::new().create(true).append(true).custom_flags(flags).open(path)
+    })
 }
 
 /// Moves a synced file or folder to a place on the same file system, replacing a file there.
@@ -263,6 +287,14 @@ pub fn remove_file(path: &Path) -> Result<(), Error> {
 pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
     attempt("remove", folder, || gone_is_fine(fs::remove_dir_all(folder)))
+}
+
+/// Removes whatever lies under a path; where a link does, the link and not what it leads to.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match plain::look(path) {
+        Some((plain::Sort::Folder, _)) => remove_folder(path),
+        _ => remove_file(path),
+    }
 }
 
 /// Returns a file name that no other process or thread of this machine uses.

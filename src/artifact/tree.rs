@@ -8,7 +8,13 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::artifact::Error;
-use crate::files;
+use crate::files::Mapped;
+use crate::files::plain;
+
+/// Longest file that is read whole, bytes: weights and tables.
+const LONGEST: u64 = 4 << 30;
+/// Longest JSON file, bytes: classes, settings, measures.
+const LONGEST_JSON: u64 = 16 << 20;
 
 /// The files of one artifact: path inside the artifact -> path on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +24,7 @@ pub struct Tree(pub BTreeMap<String, PathBuf>);
 impl Tree {
     /// Returns the tree of all files below a folder.
     pub fn of_folder(folder: &Path) -> Result<Self, Error> {
-        let found = files::walk(folder)?;
+        let found = plain::walk(folder)?;
         Ok(Self(found.into_iter().map(|found| (found.name, found.path)).collect()))
     }
 
@@ -28,14 +34,19 @@ impl Tree {
         self.0.get(name).map(PathBuf::as_path).ok_or_else(missing)
     }
 
-    /// Reads one file whole.
+    /// Reads one file whole, as long as no stage's files are longer.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
-        Ok(files::read(self.path(name)?)?)
+        Ok(plain::read(self.path(name)?, LONGEST)?)
+    }
+
+    /// Maps one file into memory.
+    pub fn map(&self, name: &str) -> Result<Mapped, Error> {
+        Ok(plain::map(self.path(name)?)?)
     }
 
     /// Reads one JSON file.
     pub fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
-        serde_json::from_slice(&self.read(name)?)
-            .map_err(|source| Error::malformed(name, source.to_string()))
+        let text = plain::read(self.path(name)?, LONGEST_JSON)?;
+        serde_json::from_slice(&text).map_err(|source| Error::malformed(name, source.to_string()))
     }
 }

@@ -79,7 +79,9 @@ fn told(statistics: &Statistics) -> String {
 
 fn judged(verdict: &Verdict, removed: Option<Removed>) -> String {
     let mut lines = Vec::new();
-    lines.extend(verdict.damaged.iter().map(|path| format!("damaged   {path}")));
+    lines.extend(
+        verdict.damaged.iter().map(|found| format!("damaged   {}: {}", found.path, found.why)),
+    );
     lines.extend(verdict.missing.iter().map(|missing| {
         let key = missing.key.short();
         format!(

@@ -32,7 +32,7 @@ pub(crate) fn run(
         let outputs = record.outputs.iter();
         for (port, artifact) in outputs.filter(|(port, _)| wanted.is_none_or(|name| name == *port))
         {
-            for (name, path) in found.store.files(artifact) {
+            for (name, path) in found.store.checked_tree(artifact.digest)? {
                 let to = folder.join(port).join(&name);
                 files::write(&to, &files::map(&path)?)?;
                 copied.push(json!({"task": task.to_string(), "port": port, "file": to}));

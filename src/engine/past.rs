@@ -138,7 +138,8 @@ impl Past {
 
     /// Returns how many images entered a run, where that is known.
     fn images_into(&self, key: &TaskKey) -> u64 {
-        key.inputs.values().flatten().filter_map(|digest| self.images.get(digest)).sum()
+        let counts = key.inputs.values().flatten().filter_map(|digest| self.images.get(digest));
+        counts.fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
 }
 
@@ -181,7 +182,7 @@ impl Expected {
         Self {
             seconds: record.seconds,
             on_gpu: record.device.as_ref().is_some_and(|device| device.starts_with("cuda")),
-            bytes: record.outputs.values().map(|output| output.bytes).sum(),
+            bytes: record.bytes(),
             is_rough: false,
         }
     }
@@ -225,6 +226,7 @@ mod tests {
     use crate::plan::TaskKey;
     use crate::plan::changes;
     use crate::stage::Counts;
+    use crate::store::Listing;
     use crate::store::Output;
     use crate::store::Record;
 
@@ -281,7 +283,7 @@ mod tests {
             digest: Digest::of_bytes(&count.to_le_bytes()),
             bytes: 7,
             summary: json!({"images": count}),
-            blobs: Vec::new(),
+            blobs: Listing::default(),
         };
         let mut sketch = Sketch::new();
         let source = sketch.add("source", &NUMBER, &json!({}), &[]);

@@ -10,8 +10,10 @@ use std::sync::PoisonError;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::plain;
 use crate::store::Blob;
 use crate::store::Error;
+use crate::store::Listing;
 use crate::store::Output;
 use crate::store::Record;
 use crate::store::layout::FORMAT;
@@ -20,7 +22,13 @@ use crate::store::layout::TAG;
 use crate::store::layout::digest_of_name;
 use crate::store::objects;
 use crate::store::pulse::Hearts;
+use crate::store::record;
 use crate::store::sweep;
+
+/// Longest file `VERSION`, bytes.
+const LONGEST_VERSION: u64 = 64;
+/// Longest recipe, bytes.
+const LONGEST_RECIPE: u64 = 1024;
 
 /// The cache's folder, opened. Cheap to open; creates nothing before something is to be written.
 #[derive(Debug)]
@@ -40,7 +48,8 @@ impl Store {
         let (prepared, checked) = (OnceLock::new(), Mutex::default());
         let hearts = Hearts::new();
         let store = Self { layout: Layout { root }, hearts, prepared, checked };
-        match files::read(&store.layout.version()) {
+        store.layout.refuse_links()?;
+        match plain::read(&store.layout.version(), LONGEST_VERSION) {
             Ok(text) => store.check_version(&String::from_utf8_lossy(&text))?,
             Err(error) if error.is_missing() => {}
             Err(error) => return Err(error.into()),
@@ -60,11 +69,11 @@ impl Store {
 
     fn check_version(&self, text: &str) -> Result<(), Error> {
         let found = text.trim();
-        if found.parse::<u32>().is_ok_and(|version| version <= FORMAT) {
+        if found.parse::<u32>().is_ok_and(|version| (1..=FORMAT).contains(&version)) {
             return Ok(());
         }
         let folder = self.layout.root.clone();
-        Err(Error::Newer { folder, found: found.to_owned(), known: FORMAT })
+        Err(Error::Newer { folder, found: found.escape_debug().to_string(), known: FORMAT })
     }
 
     /// Returns the cache's folder as an absolute path.
@@ -78,6 +87,7 @@ impl Store {
             return Ok(());
         }
         if self.layout.version().exists() {
+            sweep::sweep_strangers(&self.layout)?;
             sweep::sweep(self)?; // only in a cache: the folder might be anything else
         } else {
             files::write(&self.layout.tag(), TAG.as_bytes())?;
@@ -89,44 +99,83 @@ impl Store {
 
     /// Returns the record that a recipe led to, if it is there and whole.
     pub fn by_recipe(&self, recipe: Digest) -> Option<Record> {
-        let bytes = files::read(&self.layout.recipe(recipe)).ok()?;
-        self.find(serde_json::from_slice(&bytes).ok()?)
+        self.find(self.read_recipe(recipe).ok()?)
+    }
+
+    /// Returns the key that a recipe led to, or why there is none.
+    pub(super) fn read_recipe(&self, recipe: Digest) -> Result<Digest, String> {
+        let bytes = plain::read(&self.layout.recipe(recipe), LONGEST_RECIPE);
+        let bytes = bytes.map_err(|error| error.source.to_string())?;
+        serde_json::from_slice(&bytes).map_err(|error| format!("it is no recipe: {error}"))
     }
 
     /// Returns the record of a key, if it is there and whole. Anything else is a miss: a record in
     /// an unknown format or of another key, or one that names a file which is gone or of the wrong
     /// size.
     pub fn find(&self, key: Digest) -> Option<Record> {
-        let bytes = files::read(&self.layout.record(key)).ok()?;
-        let record: Record = serde_json::from_slice(&bytes).ok()?;
-        let whole = record.format == FORMAT
-            && record.key_digest() == key
-            && record.outputs.values().all(|output| objects::is_listed(&self.layout, output))
+        let record = self.read_record(key).ok()?;
+        let whole = record.outputs.values().all(|output| objects::is_listed(&self.layout, output))
             && record.blobs().all(|blob| objects::is_whole(&self.layout, blob));
         whole.then_some(record)
+    }
+
+    /// Returns the record of a key, or why there is none that can be trusted; what it names may be
+    /// gone.
+    pub(super) fn read_record(&self, key: Digest) -> Result<Record, String> {
+        let bytes = plain::read(&self.layout.record(key), record::LONGEST);
+        let bytes = bytes.map_err(|error| error.source.to_string())?;
+        let record: Record =
+            serde_json::from_slice(&bytes).map_err(|error| format!("it is no record: {error}"))?;
+        if record.format != FORMAT {
+            return Err(format!("its format is {}, {FORMAT} expected", record.format));
+        }
+        if record.key_digest() != key {
+            return Err("it is the record of another key".to_owned());
+        }
+        for (port, output) in &record.outputs {
+            if output.digest != Digest::of_value(&output.blobs) {
+                return Err(format!("the digest of `{port}` is not that of its files"));
+            }
+        }
+        Ok(record)
+    }
+
+    /// Writes a record, which is the commit: all that it names is there.
+    pub(super) fn keep_record(
+        &self,
+        record: &Record,
+        key: Digest,
+        scratch: &Path,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_vec_pretty(record).expect("a record has string keys");
+        let path = self.layout.record(key);
+        if text.len() as u64 > record::LONGEST {
+            let problem = format!("it has {} bytes, more than are ever read again", text.len());
+            return Err(Error::Unkeepable { path, problem });
+        }
+        objects::clear_way(&path)?;
+        Ok(files::write_through(scratch, &path, &text)?)
     }
 
     /// Notes that a recipe leads to a key.
     pub fn remember_recipe(&self, recipe: Digest, key: Digest) -> Result<(), Error> {
         self.prepare()?;
         let text = serde_json::to_vec(&key).expect("a digest is a text");
-        Ok(files::write(&self.layout.recipe(recipe), &text)?)
+        let path = self.layout.recipe(recipe);
+        objects::clear_way(&path)?;
+        Ok(files::write(&path, &text)?)
     }
 
-    /// Returns every record in the cache, in no meaningful order, whole or not.
+    /// Returns every record in the cache that can be read, in no meaningful order, whole or not.
     pub fn records(&self) -> Result<Vec<Record>, Error> {
-        let read = |path: &Path| serde_json::from_slice(&files::read(path).ok()?).ok();
+        let read =
+            |path: &Path| serde_json::from_slice(&plain::read(path, record::LONGEST).ok()?).ok();
         Ok(self.record_files()?.iter().filter_map(|(_, path)| read(path)).collect())
     }
 
-    /// Returns the files of all records, each with the key that it is named by.
+    /// Returns where records lie, each with the key that it is named by.
     pub(super) fn record_files(&self) -> Result<Vec<(Digest, PathBuf)>, Error> {
-        let folder = self.layout.records();
-        if !folder.exists() {
-            return Ok(Vec::new());
-        }
-        let found = files::walk(&folder)?.into_iter();
-        Ok(found.filter_map(|found| Some((digest_of_name(&found.path)?, found.path))).collect())
+        named_by_digests(&self.layout.records())
     }
 
     /// Returns the files of an output: path inside the artifact -> path on disk.
@@ -139,9 +188,10 @@ impl Store {
         Ok(self.paths(&self.blobs(artifact)?))
     }
 
-    fn blobs(&self, artifact: Digest) -> Result<Vec<Blob>, Error> {
+    fn blobs(&self, artifact: Digest) -> Result<Listing, Error> {
         let gone = || Error::NoArtifact { digest: artifact };
-        let bytes = files::read(&self.layout.object(artifact)).map_err(|_| gone())?;
+        let path = self.layout.object(artifact);
+        let bytes = plain::read(&path, record::LONGEST).map_err(|_| gone())?;
         serde_json::from_slice(&bytes).map_err(|_| gone())
     }
 
@@ -160,7 +210,7 @@ impl Store {
             return Ok(());
         }
         let path = self.layout.object(object);
-        let found = match files::digest(&path) {
+        let found = match plain::digest(&path) {
             Err(error) if error.is_missing() => {
                 return Err(Error::NoArtifact { digest: object });
             }
@@ -174,7 +224,7 @@ impl Store {
     }
 
     fn paths(&self, blobs: &[Blob]) -> BTreeMap<String, PathBuf> {
-        blobs.iter().map(|blob| (blob.path.clone(), self.layout.object(blob.digest))).collect()
+        blobs.iter().map(|blob| (blob.path.to_string(), self.layout.object(blob.digest))).collect()
     }
 
     /// Returns the file to which a run's journal goes.
@@ -190,6 +240,7 @@ impl Store {
     /// Opens the journal of a run for writing.
     pub fn open_journal(&self, run: &str) -> Result<std::fs::File, Error> {
         self.prepare()?;
+        self.layout.refuse_linked_run(run)?;
         Ok(files::append(&self.journal(run))?)
     }
 
@@ -220,6 +271,15 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Returns the files of a folder that are named by digests; none where there is no folder.
+pub(super) fn named_by_digests(folder: &Path) -> Result<Vec<(Digest, PathBuf)>, Error> {
+    if plain::look(folder).is_none() {
+        return Ok(Vec::new());
+    }
+    let named = |path: PathBuf| Some((digest_of_name(&path)?, path));
+    Ok(files::list(folder)?.into_iter().filter_map(named).collect())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::plain::Sort;
 
 /// A cache that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,22 @@ pub enum Error {
         found: String,
         /// Newest format that this program reads.
         known: u32,
+    },
+    /// Something else lies where the cache keeps a folder.
+    #[error("`{}` is {sort}; below a cache's folder only folders and plain files are used", path.display())]
+    NoFolder {
+        /// Where.
+        path: PathBuf,
+        /// What lies there.
+        sort: Sort,
+    },
+    /// A stage left something that cannot be kept.
+    #[error("`{}` cannot be kept: {problem}", path.display())]
+    Unkeepable {
+        /// What it left.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A file's content is not what its name says.
     #[error("`{}` is damaged: its content is not that of its name", path.display())]
@@ -75,6 +92,13 @@ impl Error {
             Self::Newer { .. } => {
                 Some("update `ablate`, or use another cache with `--cache DIR`".to_owned())
             }
+            Self::NoFolder { .. } => Some(
+                "remove it; to keep a cache on another disk, link to the cache's whole folder"
+                    .to_owned(),
+            ),
+            Self::Unkeepable { .. } => Some(
+                "a stage may leave plain files, by names without control characters".to_owned(),
+            ),
             Self::Damaged { .. } => Some(
                 "`ablate cache verify --repair` removes it; a run computes it again".to_owned(),
             ),

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::files::plain;
+use crate::files::plain::Sort;
+use crate::store::Error;
 
 /// Format of the layout and of the records. 1: first format.
 pub(super) const FORMAT: u32 = 1;
@@ -11,6 +14,10 @@ pub(super) const FORMAT: u32 = 1;
 /// What tells backup programs to leave the folder out (<https://bford.info/cachedir/>).
 pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 # This folder is a cache made by ablate; all in it can be computed again.\n";
+
+/// The folders of a cache.
+const FOLDERS: [&str; 7] =
+    ["objects", "records", "recipes", "locks", "scratch", "checkpoints", "runs"];
 
 /// Where everything lies below the cache's folder.
 #[derive(Debug, Clone)]
@@ -46,6 +53,10 @@ impl Layout {
         self.root.join(format!("records/{key}.json"))
     }
 
+    pub(super) fn recipes(&self) -> PathBuf {
+        self.root.join("recipes")
+    }
+
     pub(super) fn recipe(&self, recipe: Digest) -> PathBuf {
         self.root.join(format!("recipes/{recipe}.json"))
     }
@@ -71,6 +82,30 @@ impl Layout {
         self.root.join("checkpoints")
     }
 
+    /// Refuses a cache with a link, or anything else that is no folder, where it keeps its folders: what
+    /// lies behind a link is not the cache's. The cache's own folder may be reached by one.
+    pub(super) fn refuse_links(&self) -> Result<(), Error> {
+        for name in FOLDERS {
+            refuse_link(&self.root.join(name))?;
+        }
+        if plain::look(&self.objects()).is_none() {
+            return Ok(());
+        }
+        for entry in std::fs::read_dir(self.objects()).into_iter().flatten().flatten() {
+            // Most file systems tell the sort with the name, so that a cache opens fast.
+            if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+                refuse_link(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses links where a run's journal and logs are to be written.
+    pub(super) fn refuse_linked_run(&self, run: &str) -> Result<(), Error> {
+        refuse_link(&self.run(run))?;
+        refuse_link(&self.run(run).join("logs"))
+    }
+
     pub(super) fn run(&self, run: &str) -> PathBuf {
         self.root.join("runs").join(file_name(run))
     }
@@ -82,7 +117,19 @@ impl Layout {
 
 /// Returns the digest that a file name such as `<digest>.json` stands for.
 pub(super) fn digest_of_name(path: &Path) -> Option<Digest> {
-    path.file_stem()?.to_str()?.parse().ok()
+    digest_of_text(path.file_stem()?.to_str()?)
+}
+
+/// Returns the digest that a text stands for as the cache writes it, in lower case.
+pub(super) fn digest_of_text(text: &str) -> Option<Digest> {
+    text.parse().ok().filter(|digest: &Digest| digest.to_string() == text)
+}
+
+fn refuse_link(path: &Path) -> Result<(), Error> {
+    match plain::look(path) {
+        None | Some((Sort::Folder, _)) => Ok(()),
+        Some((sort, _)) => Err(Error::NoFolder { path: path.to_owned(), sort }),
+    }
 }
 
 /// Returns a text as a file name: everything but letters, digits and a few signs becomes `_`.

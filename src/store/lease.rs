@@ -157,8 +157,7 @@ impl Lease<'_> {
             log: facts.log,
         };
         debug_assert_eq!(record.key_digest(), self.key, "the lease is on the key of the record");
-        let text = serde_json::to_vec_pretty(&record).expect("a record has string keys");
-        files::write_through(&self.scratch, &layout.record(self.key), &text)?;
+        self.store.keep_record(&record, self.key, &self.scratch)?;
         if let Some(recipe) = record.recipe {
             self.store.remember_recipe(recipe, self.key)?;
         }

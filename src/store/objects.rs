@@ -1,6 +1,7 @@
 //! Objects: files kept by the digest of their content.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
@@ -8,14 +9,37 @@ use rayon::iter::ParallelIterator;
 use crate::digest::Digest;
 use crate::digest::canonical;
 use crate::files;
+use crate::files::plain;
+use crate::files::plain::Entry;
+use crate::files::plain::Sort;
 use crate::store::Blob;
 use crate::store::Error;
+use crate::store::Listing;
 use crate::store::Output;
 use crate::store::layout::Layout;
+use crate::store::layout::digest_of_text;
+use crate::store::listing::TreePath;
 
-/// Moves all files of a folder on the cache's own disk into the objects; on all cores.
-pub(super) fn take_in(layout: &Layout, folder: &Path) -> Result<Vec<Blob>, Error> {
-    files::walk(folder)?.into_par_iter().map(|found| take_in_file(layout, found)).collect()
+/// Moves all files of a folder on the cache's own disk into the objects; on all cores. A link would
+/// lead to files of somebody else, a pipe would never end: a folder that has one is refused.
+pub(super) fn take_in(layout: &Layout, folder: &Path) -> Result<Listing, Error> {
+    let unkeepable =
+        |path: &Path, problem: String| Error::Unkeepable { path: path.into(), problem };
+    let found = plain::walk(folder)?;
+    if let Some(odd) = found.iter().find(|found| found.sort != Sort::File) {
+        return Err(unkeepable(&odd.path, format!("it is {}", odd.sort)));
+    }
+    let named = |found: Entry| match TreePath::try_from(found.name) {
+        Ok(name) => Ok((name, found.path, found.size)),
+        Err(why) => Err(unkeepable(&found.path, why.to_string())),
+    };
+    let found: Vec<(TreePath, PathBuf, u64)> =
+        found.into_iter().map(named).collect::<Result<_, _>>()?;
+    let blobs = found
+        .into_par_iter()
+        .map(|(name, path, size)| take_in_file(layout, name, &path, size))
+        .collect::<Result<_, _>>()?;
+    Listing::of(blobs).map_err(|why| unkeepable(folder, why.to_string()))
 }
 
 /// Keeps the list of an artifact's files, so that the artifact is found by its digest alone. Goes
@@ -24,6 +48,7 @@ pub(super) fn keep_list(layout: &Layout, output: &Output, scratch: &Path) -> Res
     let text = canonical(&output.blobs);
     let path = layout.object(output.digest);
     if !is_there(&path, text.len() as u64) {
+        clear_way(&path)?;
         files::write_through(scratch, &path, text.as_bytes())?;
         files::make_read_only(&path)?;
     }
@@ -40,23 +65,32 @@ pub(super) fn is_whole(layout: &Layout, blob: &Blob) -> bool {
     is_there(&layout.object(blob.digest), blob.size)
 }
 
-fn take_in_file(layout: &Layout, found: files::Found) -> Result<Blob, Error> {
-    let digest = files::digest(&found.path)?;
+fn take_in_file(layout: &Layout, path: TreePath, file: &Path, size: u64) -> Result<Blob, Error> {
+    let digest = plain::digest(file)?;
     let object = layout.object(digest);
-    if !is_there(&object, found.size) {
-        files::sync(&found.path)?;
-        files::make_read_only(&found.path)?;
-        files::rename(&found.path, &object)?;
+    if !is_there(&object, size) {
+        files::sync(file)?;
+        files::make_read_only(file)?;
+        clear_way(&object)?;
+        files::rename(file, &object)?;
     }
-    Ok(Blob { path: found.name, size: found.size, digest })
+    Ok(Blob { path, size, digest })
+}
+
+/// Removes a folder that lies where a file of the cache is to be put: only a file gives way by itself.
+pub(super) fn clear_way(path: &Path) -> Result<(), Error> {
+    match plain::look(path) {
+        Some((Sort::Folder, _)) => Ok(files::remove_folder(path)?),
+        _ => Ok(()),
+    }
 }
 
 fn is_there(path: &Path, size: u64) -> bool {
-    std::fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() == size)
+    plain::look(path) == Some((Sort::File, size))
 }
 
 /// Returns the digest that an object's two-part name stands for; nothing for what is no object,
 /// such as a scratch file that an older program left.
 pub(super) fn digest_of_name(name: &str) -> Option<Digest> {
-    name.replacen('/', "", 1).parse().ok()
+    digest_of_text(&name.replacen('/', "", 1))
 }

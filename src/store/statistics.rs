@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::files;
+use crate::files::plain;
+use crate::files::plain::Entry;
+use crate::files::plain::Sort;
 use crate::store::Error;
 use crate::store::Store;
 use crate::store::objects;
@@ -40,19 +42,24 @@ impl Store {
         for record in self.records()? {
             let kind = statistics.kinds.entry(record.kind().to_owned()).or_default();
             kind.records += 1;
-            kind.bytes += record.outputs.values().map(|output| output.bytes).sum::<u64>();
+            kind.bytes = kind.bytes.saturating_add(record.bytes()); // as the records claim
             statistics.records += 1;
         }
         if self.layout.objects().exists() {
-            let mut objects = files::walk(&self.layout.objects())?;
-            objects.retain(|found| objects::digest_of_name(&found.name).is_some());
+            let mut objects = plain::walk(&self.layout.objects())?;
+            objects.retain(|found| {
+                found.sort == Sort::File && objects::digest_of_name(&found.name).is_some()
+            });
             statistics.objects = objects.len();
-            statistics.bytes = objects.iter().map(|found| found.size).sum();
+            statistics.bytes = total(&objects);
         }
         if self.layout.checkpoints().exists() {
-            let checkpoints = files::walk(&self.layout.checkpoints())?;
-            statistics.checkpoint_bytes = checkpoints.iter().map(|found| found.size).sum();
+            statistics.checkpoint_bytes = total(&plain::walk(&self.layout.checkpoints())?);
         }
         Ok(statistics)
     }
+}
+
+fn total(found: &[Entry]) -> u64 {
+    found.iter().fold(0, |sum: u64, found| sum.saturating_add(found.size))
 }

@@ -1,13 +1,30 @@
-//! Sweeping: clears away what dead processes left behind: scratch folders and lock files.
+//! Sweeping: clears away what dead processes left behind, scratch folders and lock files, and what no
+//! process of ours ever left where work is done.
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::plain;
+use crate::files::plain::Sort;
 use crate::store::Error;
 use crate::store::Store;
 use crate::store::layout::Layout;
 use crate::store::layout::digest_of_name;
 use crate::store::lock;
 use crate::store::lock::Lock;
+
+/// Removes links, pipes and devices where locks and checkpoints lie: whoever brought the cache put
+/// them there, and a stage that goes on from a checkpoint would follow them.
+pub(super) fn sweep_strangers(layout: &Layout) -> Result<(), Error> {
+    for folder in [layout.locks(), layout.checkpoints()] {
+        if plain::look(&folder).is_none() {
+            continue;
+        }
+        for stranger in plain::walk(&folder)?.iter().filter(|found| found.sort != Sort::File) {
+            files::remove_file(&stranger.path)?;
+        }
+    }
+    Ok(())
+}
 
 /// Removes every scratch folder whose key nobody holds a lease on.
 pub(super) fn sweep(store: &Store) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! Verification: hashes everything again, says what is damaged, missing or left over, and repairs.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
@@ -8,13 +9,30 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::plain;
+use crate::files::plain::Entry;
+use crate::files::plain::Sort;
 use crate::store::Error;
+use crate::store::Record;
 use crate::store::Store;
+use crate::store::cache::named_by_digests;
 use crate::store::lock::Lock;
 use crate::store::objects;
 
 /// Stands for the list of an artifact's files where that is what is missing.
 const LIST: &str = "list of files";
+
+/// Longest reason that is told, letters.
+const LONGEST_REASON: usize = 300;
+
+/// Something in the cache that is not what its name says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Damaged {
+    /// Path below the cache's folder.
+    pub path: String,
+    /// What is wrong with it.
+    pub why: String,
+}
 
 /// A file that a record names and that is not there, or not of its size.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -36,8 +54,8 @@ pub struct Verdict {
     pub objects: usize,
     /// Their size, bytes.
     pub bytes: u64,
-    /// Paths of files whose content is not what their name says.
-    pub damaged: Vec<String>,
+    /// Files, records and recipes that are not what their names say.
+    pub damaged: Vec<Damaged>,
     /// Files that records name and that are not there.
     pub missing: Vec<Missing>,
     /// Paths of whole files that no record names: harmless, left by a run that was cut off.
@@ -47,7 +65,7 @@ pub struct Verdict {
 /// What a repair removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Removed {
-    /// Damaged files.
+    /// Damaged files and recipes.
     pub files: usize,
     /// Records of what is no longer whole.
     pub records: usize,
@@ -65,31 +83,21 @@ impl Store {
     pub fn verify(&self) -> Result<Verdict, Error> {
         let mut verdict = Verdict::default();
         let named = self.check_records(&mut verdict)?;
-        if !self.layout.objects().exists() {
-            return Ok(verdict);
+        self.check_recipes(&mut verdict)?;
+        if self.layout.objects().exists() {
+            self.check_objects(&named, &mut verdict)?;
         }
-        let mut found = files::walk(&self.layout.objects())?;
-        found.retain(|found| objects::digest_of_name(&found.name).is_some());
-        let digests: Vec<Digest> =
-            found.par_iter().map(|found| files::digest(&found.path)).collect::<Result<_, _>>()?;
-        for (found, digest) in found.iter().zip(digests) {
-            verdict.objects += 1;
-            verdict.bytes += found.size;
-            if objects::digest_of_name(&found.name) != Some(digest) {
-                verdict.damaged.push(format!("objects/{}", found.name));
-            } else if !named.contains(&digest) {
-                verdict.orphaned.push(format!("objects/{}", found.name));
-            }
-        }
+        verdict.damaged.sort();
         Ok(verdict)
     }
 
     /// Removes the damaged files that a verification found, and the records of what is not whole, so
     /// that it is computed again where it is needed.
     pub fn repair(&self, verdict: &Verdict) -> Result<Removed, Error> {
-        let mut removed = Removed { files: verdict.damaged.len(), records: 0 };
-        for name in &verdict.damaged {
-            files::remove_file(&self.folder().join(name))?;
+        let mut removed = Removed::default();
+        for damaged in verdict.damaged.iter().filter(|damaged| !is_record(&damaged.path)) {
+            files::remove(&self.folder().join(&damaged.path))?;
+            removed.files += 1;
         }
         for (key, path) in self.record_files()? {
             if self.find(key).is_some() {
@@ -98,7 +106,7 @@ impl Store {
             // Whoever holds the lock is computing it again, or has just done so.
             if let Some(lock) = Lock::try_take(self, key)? {
                 if self.find(key).is_none() {
-                    files::remove_file(&path)?;
+                    files::remove(&path)?;
                     removed.records += 1;
                 }
                 drop(lock);
@@ -107,28 +115,108 @@ impl Store {
         Ok(removed)
     }
 
-    /// Returns what the records name, and notes what of it is missing.
+    /// Returns what the records name, and notes those that cannot be trusted and what of the others is
+    /// missing.
     fn check_records(&self, verdict: &mut Verdict) -> Result<BTreeSet<Digest>, Error> {
         let mut named = BTreeSet::new();
-        for record in self.records()? {
-            for (port, output) in &record.outputs {
-                named.insert(output.digest);
-                named.extend(output.blobs.iter().map(|blob| blob.digest));
-                let list = (!objects::is_listed(&self.layout, output)).then_some(LIST);
-                let lost =
-                    output.blobs.iter().filter(|blob| !objects::is_whole(&self.layout, blob));
-                let paths = list.into_iter().chain(lost.map(|blob| blob.path.as_str()));
-                verdict.missing.extend(paths.map(|path| Missing {
-                    key: record.key_digest(),
-                    kind: record.kind().to_owned(),
-                    port: port.clone(),
-                    path: path.to_owned(),
-                }));
+        for (key, path) in self.record_files()? {
+            match self.read_record(key) {
+                Ok(record) => {
+                    for output in record.outputs.values() {
+                        named.insert(output.digest);
+                        named.extend(output.blobs.iter().map(|blob| blob.digest));
+                    }
+                    verdict.missing.extend(self.missing(key, &record));
+                }
+                Err(why) => verdict.damaged.push(Damaged::below("records", &path, &why)),
             }
         }
         verdict.missing.sort();
         Ok(named)
     }
+
+    /// Returns what a record names and is not there.
+    fn missing(&self, key: Digest, record: &Record) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        for (port, output) in &record.outputs {
+            let list = (!objects::is_listed(&self.layout, output)).then_some(LIST);
+            let lost = output.blobs.iter().filter(|blob| !objects::is_whole(&self.layout, blob));
+            let paths = list.into_iter().chain(lost.map(|blob| &*blob.path));
+            missing.extend(paths.map(|path| Missing {
+                key,
+                kind: record.kind().to_owned(),
+                port: port.clone(),
+                path: path.to_owned(),
+            }));
+        }
+        missing
+    }
+
+    /// Notes recipes that lead nowhere because they cannot be read.
+    fn check_recipes(&self, verdict: &mut Verdict) -> Result<(), Error> {
+        for (recipe, path) in named_by_digests(&self.layout.recipes())? {
+            if let Err(why) = self.read_recipe(recipe) {
+                verdict.damaged.push(Damaged::below("recipes", &path, &why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes all objects: small ones side by side, each on one core, large ones one after the other,
+    /// each on all cores, so that neither waits for the other.
+    fn check_objects(&self, named: &BTreeSet<Digest>, verdict: &mut Verdict) -> Result<(), Error> {
+        let mut found = plain::walk(&self.layout.objects())?;
+        found.retain(|found| objects::digest_of_name(&found.name).is_some());
+        let (files, strangers): (Vec<Entry>, Vec<Entry>) =
+            found.into_iter().partition(|found| found.sort == Sort::File);
+        let stranger = |found: &Entry| (found.name.clone(), format!("it is {}", found.sort));
+        let mut bad: Vec<(String, String)> = strangers.iter().map(stranger).collect();
+        let (large, small): (Vec<Entry>, Vec<Entry>) =
+            files.into_iter().partition(|found| found.size >= plain::LARGE);
+        let hashed = |found: &Entry| (plain::digest(&found.path), found.name.clone(), found.size);
+        let mut all: Vec<_> = small.par_iter().map(hashed).collect();
+        all.extend(large.iter().map(hashed));
+        for (digest, name, size) in all {
+            match digest {
+                Err(error) if error.is_missing() => continue, // gone meanwhile
+                Err(error) => bad.push((name, error.source.to_string())),
+                Ok(digest) if objects::digest_of_name(&name) != Some(digest) => {
+                    bad.push((name, "its content is not that of its name".to_owned()));
+                }
+                Ok(digest) if !named.contains(&digest) => {
+                    verdict.orphaned.push(format!("objects/{name}"));
+                }
+                Ok(_) => {}
+            }
+            verdict.objects += 1;
+            verdict.bytes = verdict.bytes.saturating_add(size);
+        }
+        verdict.orphaned.sort();
+        let bad = bad.into_iter().map(|(name, why)| Damaged::new(format!("objects/{name}"), &why));
+        verdict.damaged.extend(bad);
+        Ok(())
+    }
+}
+
+impl Damaged {
+    /// Notes what is wrong with something. Reasons quote what was found there: not all of it, and no
+    /// control characters.
+    fn new(path: String, why: &str) -> Self {
+        let why = why
+            .chars()
+            .take(LONGEST_REASON)
+            .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        Self { path, why: why.collect() }
+    }
+
+    fn below(folder: &str, path: &Path, why: &str) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self::new(format!("{folder}/{name}"), why)
+    }
+}
+
+fn is_record(path: &str) -> bool {
+    path.starts_with("records/")
 }
 
 #[cfg(test)]
@@ -221,6 +309,8 @@ mod tests {
         files::write(&store.layout.record(other), &text).unwrap();
         assert_eq!(store.find(other), None);
         let verdict = store.verify().unwrap();
+        assert_eq!(verdict.damaged.len(), 1);
+        assert_eq!(verdict.damaged[0].why, "it is the record of another key");
         assert_eq!(store.repair(&verdict).unwrap(), Removed { files: 0, records: 1 });
         assert!(store.find(record.key_digest()).is_some());
     }
