@@ -74,13 +74,21 @@ bench: build ## Measures start-up, cached runs, plans and training steps.
 	then $(torch) python3 tests/bench/compare_steps.py; \
 	else echo "training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
 
-# Seeds are the studies and the wrong manifests that the tests know; what is found is kept in target/.
-fuzz: ## Feeds damaged manifests for ten minutes; needs a nightly compiler.
+# Seeds of `manifest` are the studies and the wrong manifests that the tests know, those of the others lie
+# beside them; what is found is kept in target/. ABLATE_FUZZ is the seconds that each takes; without it
+# manifests, of which there is most to find, take ten minutes and the others two.
+fuzzed := manifest record npy npz job artifact
+seeds_manifest := tests/manifests/bad pipelines pipelines/ablations
+fuzz: $(fuzzed:%=fuzz-%) ## Feeds damaged manifests, caches, images, jobs; needs nightly Rust.
+
+fuzz-%:
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
-	@mkdir -p target/fuzz-corpus
-	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz manifest \
-		target/fuzz-corpus tests/manifests/bad pipelines pipelines/ablations -- \
-		-dict=tests/fuzz/manifest.dict -max_total_time=600 -timeout=5 -max_len=16384 -malloc_limit_mb=200 -rss_limit_mb=2048
+	@mkdir -p target/fuzz-corpus/$*
+	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz $* \
+		target/fuzz-corpus/$* $(or $(seeds_$*),tests/fuzz/seeds/$*) -- \
+		$(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \
+		-max_total_time=$(or $(ABLATE_FUZZ),$(if $(filter manifest,$*),600,120)) \
+		-timeout=5 -max_len=16384 -malloc_limit_mb=200 -rss_limit_mb=2048
 
 soak: export ABLATE_WORKER = $(CURDIR)/target/release/ablate-worker
 soak: export ABLATE_SOAK ?= 200

@@ -164,26 +164,39 @@ impl Artifact for ImageSet {
             .deserialize()
             .collect::<Result<_, _>>()
             .map_err(|error| Error::malformed(SAMPLES, error.to_string()))?;
-        let mut images = Self::empty(set.height, set.width, set.classes);
-        images.pixels.reserve_exact(samples.len() * images.bytes_per_image());
-        for shard in 0..samples.len().div_ceil(SHARD) {
-            let name = shard_name(shard);
-            let mapped = files::map(tree.path(&name)?)?;
-            let array = npy::decode(&mapped).map_err(|problem| Error::malformed(&name, problem))?;
-            if array.shape.get(1..) != Some(&[set.height, set.width, CHANNELS]) {
-                let shape = &array.shape;
-                return Err(Error::malformed(&name, format!("shape {shape:?} is not the set's")));
-            }
-            images.pixels.extend_from_slice(array.data);
+        let sides = [set.height, set.width, CHANNELS];
+        let size = sides.iter().try_fold(1_usize, |size, side| size.checked_mul(*side));
+        if size.is_none_or(|size| size == 0 && !samples.is_empty()) {
+            let (height, width) = (set.height, set.width);
+            return Err(Error::malformed(SET, format!("no image has {width} x {height} pixels")));
         }
-        if images.pixels.len() != samples.len() * images.bytes_per_image() {
-            return Err(Error::malformed(SAMPLES, "it has not as many rows as there are images"));
-        }
-        let classes = images.classes.len();
+        let classes = set.classes.len();
         if let Some(stray) = samples.iter().find(|s| s.label.is_some_and(|label| label >= classes))
         {
-            let problem = format!("`{}` has a label out of range 0 to {}", stray.id, classes - 1);
+            let problem = format!("`{}` has a label beyond its {classes} classes", stray.id);
             return Err(Error::malformed(SAMPLES, problem));
+        }
+        // Nothing is reserved that a size only claims: every shard is there before pixels are copied.
+        let mut shards = Vec::new();
+        for shard in 0..samples.len().div_ceil(SHARD) {
+            let name = shard_name(shard);
+            let mapped = tree.map(&name)?;
+            let array = npy::decode(&mapped).map_err(|problem| Error::malformed(&name, problem))?;
+            let rows = SHARD.min(samples.len() - shard * SHARD);
+            if array.shape != [&[rows], &sides[..]].concat() {
+                let problem = format!("shape {:?} is not {rows} of the set's images", array.shape);
+                return Err(Error::malformed(&name, problem));
+            }
+            let size = array.data.len();
+            shards.push((mapped, size));
+        }
+        let mut images = Self::empty(set.height, set.width, set.classes);
+        let pixels = shards.iter().map(|(_, size)| size).sum();
+        images.pixels.try_reserve_exact(pixels).map_err(|_| {
+            Error::malformed(SET, format!("memory has no room for {pixels} bytes of images"))
+        })?;
+        for (mapped, size) in &shards {
+            images.pixels.extend_from_slice(&mapped[mapped.len() - size..]);
         }
         images.samples = samples;
         Ok(images)
@@ -261,6 +274,29 @@ mod tests {
             let tree = Tree::of_folder(folder.path()).unwrap();
             assert_eq!(ImageSet::read(&tree).unwrap(), set);
         }
+    }
+
+    #[test]
+    fn a_set_that_claims_what_is_not_there_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        set(3).write(folder.path()).unwrap();
+        let tree = Tree::of_folder(folder.path()).unwrap();
+        let refused = |name: &str, text: &str| {
+            let before = crate::files::read(tree.path(name).unwrap()).unwrap();
+            crate::files::write(tree.path(name).unwrap(), text.as_bytes()).unwrap();
+            let error = ImageSet::read(&tree).unwrap_err().to_string();
+            crate::files::write(tree.path(name).unwrap(), &before).unwrap();
+            error
+        };
+        let size =
+            |side: u64| format!(r#"{{"height": {side}, "width": {side}, "classes": ["a", "b"]}}"#);
+        insta::assert_snapshot!(refused("set.json", &size(1 << 60)), @"`set.json` is malformed: no image has 1152921504606846976 x 1152921504606846976 pixels");
+        insta::assert_snapshot!(refused("set.json", &size(1 << 30)), @"`images-0000.npy` is malformed: shape [3, 2, 1, 3] is not 3 of the set's images");
+        insta::assert_snapshot!(refused("set.json", &size(0)), @"`set.json` is malformed: no image has 0 x 0 pixels");
+        let none = r#"{"height": 2, "width": 1, "classes": []}"#;
+        insta::assert_snapshot!(refused("set.json", none), @"`samples.csv` is malformed: `train/0` has a label beyond its 0 classes");
+        let row = "id,label,partition,group,origin\na,0,train,,file\n";
+        insta::assert_snapshot!(refused("samples.csv", row), @"`images-0000.npy` is malformed: shape [3, 2, 1, 3] is not 1 of the set's images");
     }
 
     #[test]

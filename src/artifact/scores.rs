@@ -62,6 +62,7 @@ impl Artifact for Scores {
             let row = row.map_err(|error| Error::malformed(PREDICTIONS, error.to_string()))?;
             predictions.push(parse_row(&row, classes.len())?);
         }
+        check(&classes, &measures, predictions.len())?;
         Ok(Self { classes, measures, predictions })
     }
 
@@ -90,6 +91,25 @@ impl Artifact for Scores {
         let Measures { correct, n, accuracy, .. } = &self.measures;
         json!({"correct": correct, "n": n, "accuracy": accuracy})
     }
+}
+
+/// Refuses measures that are not of these classes and as many images: tables are made of them.
+fn check(classes: &[String], measures: &Measures, images: usize) -> Result<(), Error> {
+    let rows = &measures.confusion;
+    let square = rows.len() == classes.len() && rows.iter().all(|row| row.len() == classes.len());
+    if !square || measures.per_class.len() != classes.len() {
+        let problem = format!("its measures are not of {} classes", classes.len());
+        return Err(Error::malformed(SCORES, problem));
+    }
+    let counted = rows.iter().flatten().try_fold(0_usize, |sum, count| sum.checked_add(*count));
+    if counted != Some(images) || measures.n != images || measures.correct > images {
+        return Err(Error::malformed(SCORES, format!("its measures are not of {images} images")));
+    }
+    let supports = measures.per_class.iter().map(|class| class.support);
+    if !supports.eq(rows.iter().map(|row| row.iter().sum::<usize>())) {
+        return Err(Error::malformed(SCORES, "the images of its classes do not add up"));
+    }
+    Ok(())
 }
 
 fn parse_row(row: &csv::StringRecord, classes: usize) -> Result<Prediction, Error> {

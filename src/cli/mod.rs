@@ -6,6 +6,7 @@ mod cache;
 mod check;
 mod clock;
 mod compare;
+mod environment;
 mod explain;
 mod failure;
 mod fmt;

@@ -18,7 +18,6 @@ use crate::engine::Options;
 use crate::engine::Rerun;
 use crate::engine::Reruns;
 use crate::engine::Verdict;
-use crate::engine::WorkerCommand;
 use crate::plan::DataFolders;
 use crate::seed::Seed;
 use crate::stages::STAGES;
@@ -60,10 +59,7 @@ pub(crate) fn run(
         devices: args.device.parse().map_err(Failure::usage)?,
         fail_fast: false,
         pause: std::time::Duration::ZERO,
-        worker: WorkerCommand {
-            program: run::worker(args.worker.as_deref()),
-            arguments: Vec::new(),
-        },
+        worker: run::worker(args.worker.as_deref()),
         machine: None,
         cancel: &NEVER,
     };

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::args::RunArgs;
 use crate::cli::clock;
+use crate::cli::environment;
 use crate::cli::failure::Failure;
 use crate::cli::plan;
 use crate::cli::screen::Screen;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         devices,
         fail_fast: args.fail_fast,
         pause: std::time::Duration::from_secs(1),
-        worker: WorkerCommand { program: worker(args.worker.as_deref()), arguments: Vec::new() },
+        worker: worker(args.worker.as_deref()),
         machine: clock::machine(),
         cancel: &STOP,
     };
@@ -69,13 +70,19 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
     }
 }
 
-/// Returns the program that runs torch stages: as told, else beside this one, else on the path.
-pub(crate) fn worker(told: Option<&Path>) -> PathBuf {
+/// Returns how to start what runs torch stages: the program as told, else beside this one, else on the
+/// path.
+pub(crate) fn worker(told: Option<&Path>) -> WorkerCommand {
     let beside = || {
         let folder = std::env::current_exe().ok()?;
         Some(folder.with_file_name("ablate-worker")).filter(|path| path.exists())
     };
-    told.map(Path::to_owned).or_else(beside).unwrap_or_else(|| PathBuf::from("ablate-worker"))
+    let program = told.map(Path::to_owned).or_else(beside);
+    WorkerCommand {
+        program: program.unwrap_or_else(|| PathBuf::from("ablate-worker")),
+        arguments: Vec::new(),
+        environment: environment::for_worker(std::env::vars_os()),
+    }
 }
 
 fn stop_on_interrupt(screen: &Screen) {

@@ -48,7 +48,11 @@ fn told(task: &Task, record: &Record) -> Value {
 }
 
 fn described(task: &Task, record: &Record) -> String {
-    let device = record.device.as_deref().map(|device| format!(" on {device}")).unwrap_or_default();
+    let device = record
+        .device
+        .as_deref()
+        .map(|device| format!(" on {}", words::printable(device)))
+        .unwrap_or_default();
     let time = words::seconds(record.seconds);
     let key = record.key_digest().short();
     let mut lines = vec![format!("{task}: {}, {time}{device}, key {key}", task.kind.name)];
@@ -57,7 +61,9 @@ fn described(task: &Task, record: &Record) -> String {
         lines.push(format!("  {port}: {size} in {files}, {}", output.digest.short()));
         if let Value::Object(facts) = &output.summary {
             let facts = facts.iter();
-            lines.extend(facts.map(|(name, value)| format!("    {name}: {}", compact(value))));
+            lines.extend(facts.map(|(name, value)| {
+                format!("    {}: {}", words::printable(name), compact(value))
+            }));
         }
     }
     lines.join("\n")
@@ -67,12 +73,14 @@ fn described(task: &Task, record: &Record) -> String {
 fn compact(value: &Value) -> String {
     match value {
         Value::Object(map) => {
-            let parts: Vec<String> =
-                map.iter().map(|(name, value)| format!("{name} {}", compact(value))).collect();
+            let parts: Vec<String> = map
+                .iter()
+                .map(|(name, value)| format!("{} {}", words::printable(name), compact(value)))
+                .collect();
             parts.join(", ")
         }
         Value::Array(items) => items.iter().map(compact).collect::<Vec<_>>().join(", "),
-        Value::String(text) => text.clone(),
+        Value::String(text) => words::printable(text),
         Value::Number(number) if number.is_f64() => {
             format!("{:.4}", number.as_f64().unwrap_or(f64::NAN))
         }

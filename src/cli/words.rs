@@ -64,6 +64,11 @@ pub(crate) fn argument(text: &str) -> String {
     }
 }
 
+/// Returns a text of unknown origin as it may be printed: a terminal would obey control characters.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// Returns what a running stage is worth saying about: losses and images per second.
 pub(crate) fn progress(tick: &Tick) -> String {
     let mut parts: Vec<String> =
@@ -189,6 +194,11 @@ mod tests {
         assert_eq!(stages, ["0 stages", "1 stage", "1,080 stages"]);
         let arguments = ["a/b.yaml", "fit[seed=1]", "it's", ""].map(super::argument);
         assert_eq!(arguments, ["a/b.yaml", "'fit[seed=1]'", r"'it'\''s'", "''"]);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_printed() {
+        assert_eq!(super::printable("a\u{1b}[2Jb\né\u{9b}"), "a\u{fffd}[2Jb\u{fffd}é\u{fffd}");
     }
 
     #[test]

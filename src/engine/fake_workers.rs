@@ -46,6 +46,7 @@ impl Listener for Ear {
 
 fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
     let arguments = ["-c", script].map(Into::into).to_vec();
+    let environment = vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())];
     Options {
         run: "fake".to_owned(),
         time: 1_700_000_000,
@@ -55,7 +56,7 @@ fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
         devices: devices.parse::<DevicePolicy>().unwrap(),
         fail_fast: false,
         pause: std::time::Duration::ZERO,
-        worker: WorkerCommand { program: program.into(), arguments },
+        worker: WorkerCommand { program: program.into(), arguments, environment },
         machine: Some("here".to_owned()),
         cancel: &NEVER,
     }
@@ -219,4 +220,64 @@ fn a_worker_that_falls_silent_is_told() {
     the worker `sh` closed its stdout in the middle
     help: -
     ");
+}
+
+#[test]
+fn a_worker_finds_in_its_environment_what_it_is_given_and_nothing_else() {
+    assert!(
+        option_env!("CARGO").is_some(),
+        "cargo's own variables are in the engine's environment"
+    );
+    let told = failure(&format!("{READY} read job; env >&2; exit 3"));
+    let mut names: Vec<&str> =
+        told.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    names.retain(|name| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name)); // the shell's own
+    assert_eq!(names, ["PATH"], "{told}");
+}
+
+#[test]
+fn a_worker_that_names_a_folder_of_somebody_else_has_made_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("mine");
+    crate::files::write(&mine.join("precious"), b"text").unwrap();
+    for outside in [mine.display().to_string(), format!("'\"$folder\"'/../../../mine")] {
+        let script = format!(
+            "{READY} read -r job; folder=$(printf '%s' \"$job\" | sed 's/.*\"folder\":\"\\([^\"]*\\)\".*/\\1/'); \
+             echo '{{\"done\":{{\"value\":{{\"folder\":\"{outside}\",\"summary\":{{}}}}}}}}'; cat > /dev/null"
+        );
+        let cache = folder.path().join("cache");
+        let (outcome, events) = perform(&one_task(), &cache, &options("sh", &script, "cpu"));
+        assert_eq!(outcome.counts(), [0, 0, 1, 0], "{events:?}");
+        assert!(told(&events).contains("is not below the job's folder"), "{}", told(&events));
+        assert_eq!(crate::files::read(&mine.join("precious")).unwrap(), b"text");
+    }
+}
+
+#[test]
+fn a_link_or_a_pipe_that_a_stage_leaves_fails_its_task() {
+    let leaves = |what: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let script =
+            format!("{READY}{}", GOOD.replace("echo '{\"tick", &format!("{what}; echo '{{\"tick")));
+        let (outcome, events) = perform(&one_task(), folder.path(), &options("sh", &script, "cpu"));
+        assert_eq!(outcome.counts(), [0, 0, 1, 0], "{events:?}");
+        assert!(Store::open(folder.path()).unwrap().records().unwrap().is_empty());
+        let told = told(&events);
+        told.split_once("value/").map_or(told.clone(), |(_, rest)| rest.to_owned())
+    };
+    insta::assert_snapshot!(leaves("ln -s /etc/hostname \"$folder/value/secret\""), @"
+    secret` cannot be kept: it is a symbolic link
+    help: a stage may leave plain files, by names without control characters
+    all is well
+    ");
+    insta::assert_snapshot!(leaves("mkfifo \"$folder/value/pipe\""), @"
+    pipe` cannot be kept: it is a pipe, socket or device
+    help: a stage may leave plain files, by names without control characters
+    all is well
+    ");
+    insta::assert_snapshot!(leaves("touch \"$folder/value/a\\\\b\""), @r#"
+    a\b` cannot be kept: the path "a\\b" has a backslash or a control character
+    help: a stage may leave plain files, by names without control characters
+    all is well
+    "#);
 }

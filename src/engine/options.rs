@@ -14,6 +14,9 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments; `--cpu` is added where no GPU is to be looked for.
     pub arguments: Vec<OsString>,
+    /// All that it finds in its environment, as names and values: nothing else of the engine's
+    /// reaches it.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 /// Options of a run. Clock, processors and host name are read by whoever calls.

@@ -3,7 +3,6 @@
 //! Whatever a process can do wrong becomes the failure of the task that it was given.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 use std::io::BufReader;
 use std::io::ErrorKind;
 use std::io::Write;
@@ -32,6 +31,7 @@ use crate::engine::WorkerCommand;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
 use crate::engine::protocol::line;
+use crate::engine::protocol::read_line;
 use crate::stage::Observer;
 use crate::stage::Produced;
 
@@ -72,6 +72,8 @@ impl Process {
         let mut child = Command::new(&command.program)
             .args(&command.arguments)
             .args(cpu_only.then_some("--cpu"))
+            .env_clear()
+            .envs(command.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -217,7 +219,8 @@ fn describe_death(program: &str, status: ExitStatus, said: &[String]) -> Failure
 fn listen(stdout: impl std::io::Read + Send + 'static) -> Receiver<Heard> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        for bytes in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+        let mut stdout = BufReader::new(stdout);
+        while let Ok(Some(bytes)) = read_line(&mut stdout) {
             let heard = serde_json::from_slice(&bytes)
                 .map_or_else(|_| Heard::Garbage(printable(&bytes)), Heard::Reply);
             if sender.send(heard).is_err() {
@@ -233,7 +236,8 @@ fn listen(stdout: impl std::io::Read + Send + 'static) -> Receiver<Heard> {
 fn drain(stderr: impl std::io::Read + Send + 'static, ear: Ear) -> Receiver<()> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        for bytes in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        let mut stderr = BufReader::new(stderr);
+        while let Ok(Some(bytes)) = read_line(&mut stderr) {
             if let Some(log) = &*ear.lock().unwrap_or_else(PoisonError::into_inner) {
                 log.line(&printable(&bytes));
             }

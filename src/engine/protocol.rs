@@ -2,6 +2,9 @@
 //! stdout. The same job, as a file, is what a cluster runs.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::io::BufRead;
+use std::io::Read;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -86,9 +89,49 @@ pub enum Reply {
     },
 }
 
+/// Longest line that is read, bytes: jobs name every file that enters.
+const LONGEST_LINE: u64 = 64 << 20;
+
+/// Reads one line without its line feed; nothing where the input has ended. A line that does not end
+/// is an error before it fills the memory.
+pub(super) fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let size = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
+    if bytes.pop_if(|last| *last == b'\n').is_none() && size as u64 == LONGEST_LINE {
+        let problem = format!("a line of more than {LONGEST_LINE} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    }
+    Ok((size > 0).then_some(bytes))
+}
+
 /// Returns a message as one line, with its line feed.
 pub(super) fn line<T: Serialize>(message: &T) -> String {
     let mut text = serde_json::to_string(message).expect("messages have string keys");
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+    use std::io::Read;
+
+    use super::LONGEST_LINE;
+
+    #[test]
+    fn lines_are_read_to_the_end_of_the_input() {
+        let mut input = &b"one\n\ntwo"[..];
+        let mut next = || super::read_line(&mut input).unwrap();
+        assert_eq!(next().as_deref(), Some(&b"one"[..]));
+        assert_eq!(next().as_deref(), Some(&b""[..]));
+        assert_eq!(next().as_deref(), Some(&b"two"[..]));
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn a_line_that_does_not_end_is_not_read_for_ever() {
+        let mut input = BufReader::new(std::io::repeat(b'x').take(2 * LONGEST_LINE));
+        let error = super::read_line(&mut input).unwrap_err();
+        assert_eq!(error.to_string(), "a line of more than 67108864 bytes");
+    }
 }

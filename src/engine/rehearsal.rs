@@ -73,7 +73,11 @@ pub(super) fn options() -> Options<'static> {
         devices: DevicePolicy::Auto,
         fail_fast: false,
         pause: std::time::Duration::ZERO,
-        worker: WorkerCommand { program: "/no/such/worker".into(), arguments: Vec::new() },
+        worker: WorkerCommand {
+            program: "/no/such/worker".into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        },
         machine: None,
         cancel: &NEVER,
     }

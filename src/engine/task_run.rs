@@ -1,6 +1,8 @@
 //! One attempt at one task: from its job to its published record. Runs on a thread of its own.
 
 use std::collections::BTreeMap;
+use std::path::Component;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -156,8 +158,22 @@ impl<'a> Attempt<'a> {
                     self.task.kind.name, port.name
                 ))
             })?;
+            // The reply may come from another process: what lies elsewhere would be moved away.
+            if !lies_below(&folder, self.lease.scratch()) {
+                return Err(Failure::new(format!(
+                    "kind `{}` left its output `{}` in `{}`, which is not below the job's folder",
+                    self.task.kind.name,
+                    port.name,
+                    folder.display()
+                )));
+            }
             made.insert(port.name.to_owned(), Made { folder, summary });
         }
         Ok(made)
     }
+}
+
+fn lies_below(path: &Path, folder: &Path) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_ok_and(|rest| rest.components().all(|part| matches!(part, Component::Normal(_))))
 }

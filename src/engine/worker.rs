@@ -23,7 +23,11 @@ use crate::engine::inline::run_here;
 use crate::engine::observer::Signal;
 use crate::engine::observer::Watch;
 use crate::engine::protocol::line;
+use crate::engine::protocol::read_line;
 use crate::stage::StageKind;
+
+/// Most threads of one job: more than any machine has cores.
+const MOST_THREADS: usize = 4096;
 
 /// Serves jobs until the input ends.
 ///
@@ -64,15 +68,14 @@ pub fn serve(
 }
 
 fn read_requests(
-    input: impl BufRead,
+    mut input: impl BufRead,
     jobs: &Sender<Job>,
     unanswered: &AtomicUsize,
     cancel: &AtomicBool,
     say: &impl Fn(Reply),
 ) {
-    for text in input.lines() {
-        let Ok(text) = text else { return };
-        match serde_json::from_str(&text) {
+    while let Ok(Some(text)) = read_line(&mut input) {
+        match serde_json::from_slice(&text) {
             Ok(Request::Job(job)) => {
                 unanswered.fetch_add(1, Ordering::SeqCst);
                 if jobs.send(*job).is_err() {
@@ -129,6 +132,10 @@ fn find<'a>(kinds: &'a [StageKind], job: &Job) -> Result<&'a StageKind, Failure>
             kind.version, job.kind, job.version
         );
         return Err(Failure::new(problem).help(rebuild));
+    }
+    if !(1..=MOST_THREADS).contains(&job.threads) {
+        let problem = format!("{} threads; 1 to {MOST_THREADS} expected", job.threads);
+        return Err(Failure::new(problem));
     }
     Ok(kind)
 }
@@ -250,6 +257,7 @@ mod tests {
             insta::assert_snapshot!(problem(|job| job["job"]["kind"] = json!("other")), @"the worker has no kind `other`");
             insta::assert_snapshot!(problem(|job| job["job"]["version"] = json!(2)), @"the worker has version 1 of kind `remote`, the plan has 2");
             insta::assert_snapshot!(problem(|job| job["job"]["protocol"] = json!(2)), @"the engine speaks protocol 2, the worker 1");
+            insta::assert_snapshot!(problem(|job| job["job"]["threads"] = json!(1_000_000)), @"1000000 threads; 1 to 4096 expected");
             insta::assert_snapshot!(problem(|job| *job = json!({"jobb": 1})), @"the worker cannot read its job: unknown variant `jobb`, expected `job` or `cancel` at line 1 column 7");
         });
     }

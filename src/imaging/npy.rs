@@ -5,6 +5,8 @@
 use std::fmt::Write;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+/// Longest header that is read, bytes with all before it; NumPy writes 128 for arrays of any size.
+pub const LONGEST_HEADER: usize = 4096;
 
 /// A dense, C-ordered array of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,9 @@ pub fn header(bytes: &[u8]) -> Result<Header, String> {
         other => return Err(format!("NumPy format version {other} is unknown; 1 to 3 expected")),
     };
     let length = length.ok_or("truncated inside the header")?;
+    if start + length > LONGEST_HEADER {
+        return Err(format!("a header of {length} bytes; at most {LONGEST_HEADER} expected"));
+    }
     let text = bytes.get(start..start + length).ok_or("truncated inside the header")?;
     let text = std::str::from_utf8(text).map_err(|_| "the header is not text")?;
     let dtype = field(text, "'descr':").and_then(|rest| rest.split('\'').nth(1));
@@ -125,6 +130,22 @@ mod tests {
         }
         let text = String::from_utf8_lossy(&bytes).replace("|u1", "<f4");
         assert!(super::decode(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_only_claims_to_be_large_or_runs_code_is_refused() {
+        let with = |text: &str| {
+            let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+            bytes.extend_from_slice(format!("{text:<117}\n").as_bytes());
+            super::decode(&bytes).unwrap_err()
+        };
+        insta::assert_snapshot!(with("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"), @"elements are `|O`; bytes (`|u1`) expected");
+        insta::assert_snapshot!(with("{'descr': '|u1', 'fortran_order': False, 'shape': (1152921504606846976, 64, 64, 3), }"), @"the shape is too large for any memory");
+        insta::assert_snapshot!(with("{'descr': '|u1', 'fortran_order': False, 'shape': (1152921504606846976,), }"), @"0 bytes of data; 1152921504606846976 expected for shape [1152921504606846976]");
+        let mut long = b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec();
+        insta::assert_snapshot!(super::header(&long).unwrap_err(), @"a header of 4294967295 bytes; at most 4096 expected");
+        long.resize(1 << 16, b' ');
+        assert!(super::header(&long).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::io::Read;
 use std::io::Seek;
+use std::io::SeekFrom;
 
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -12,13 +13,23 @@ use zip::result::ZipError;
 use crate::imaging::npy;
 use crate::imaging::npy::Header;
 
-/// Longest header that is read, bytes; NumPy writes 128 for arrays of any size.
-const LONGEST_HEADER: u64 = 4096;
-/// Largest array that is read, bytes.
+/// Largest array that is read, bytes, and the largest of whole numbers, which take eight bytes each.
 const LARGEST_ARRAY: u64 = 16 << 30;
+const LARGEST_INTEGERS: u64 = 1 << 30;
+/// What any archive may unpack to, bytes, and how many times its own size beyond that. Photographs
+/// shrink to a half; a thousandth is what a bomb is packed to.
+const FREE: u64 = 64 << 20;
+const RATIO: u64 = 200;
+/// Most members of an archive, and longest name of one that is heeded, bytes.
+const MOST_MEMBERS: usize = 1000;
+const LONGEST_NAME: usize = 100;
 
 /// An open archive.
-pub struct Npz<R>(ZipArchive<R>);
+pub struct Npz<R> {
+    zip: ZipArchive<R>,
+    /// Bytes to which its arrays may unpack, each by itself.
+    limit: u64,
+}
 
 /// An array that was read from an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +50,23 @@ impl<R: Read + Seek> Npz<R> {
             return Err("no NumPy archive: it does not begin as a zip file does".to_owned());
         }
         // The list of members is at the end: what has a start and no list was cut off.
-        ZipArchive::new(reader)
-            .map(Self)
-            .map_err(|error| format!("it is truncated or damaged: {error}"))
+        let size = reader.seek(SeekFrom::End(0)).map_err(unreadable)?;
+        let limit = RATIO.saturating_mul(size).saturating_add(FREE).min(LARGEST_ARRAY);
+        let zip = ZipArchive::new(reader);
+        let zip = zip.map_err(|error| format!("it is truncated or damaged: {error}"))?;
+        if zip.len() > MOST_MEMBERS {
+            return Err(format!("it has {} members; at most {MOST_MEMBERS} expected", zip.len()));
+        }
+        Ok(Self { zip, limit })
     }
 
     /// Returns the names of the arrays, sorted.
     pub fn names(&self) -> Vec<String> {
+        let is_plain = |name: &&str| name.len() <= LONGEST_NAME && !name.contains(char::is_control);
         let mut names: Vec<String> = self
-            .0
+            .zip
             .file_names()
+            .filter(is_plain)
             .filter_map(|name| name.strip_suffix(".npy"))
             .map(str::to_owned)
             .collect();
@@ -60,8 +78,21 @@ impl<R: Read + Seek> Npz<R> {
     pub fn header(&mut self, name: &str) -> Result<Header, String> {
         let mut start = Vec::new();
         let member = self.member(name)?;
-        member.take(LONGEST_HEADER).read_to_end(&mut start).map_err(|error| broken(&error))?;
-        npy::header(&start)
+        let longest = npy::LONGEST_HEADER as u64;
+        member.take(longest).read_to_end(&mut start).map_err(|error| broken(&error))?;
+        let header = npy::header(&start)?;
+        self.size(&header, 1, self.limit)?;
+        Ok(header)
+    }
+
+    /// Returns how long a member with this header must be, unless no archive of this one's size has
+    /// such a member.
+    fn size(&self, header: &Header, width: usize, limit: u64) -> Result<u64, String> {
+        let shape = &header.shape;
+        let count = shape.iter().try_fold(width, |size, length| size.checked_mul(*length));
+        let size = count.and_then(|size| size.checked_add(header.data_start));
+        let size = size.map(|size| size as u64).filter(|size| *size <= limit);
+        size.ok_or_else(|| format!("its shape {shape:?} is too large for this file"))
     }
 
     /// Reads an array of bytes.
@@ -70,7 +101,7 @@ impl<R: Read + Seek> Npz<R> {
         if !matches!(header.dtype.as_str(), "|u1" | "<u1" | "u1") {
             return Err(format!("its elements are `{}`; bytes (`|u1`) expected", header.dtype));
         }
-        let data = self.data(name, &header, 1)?;
+        let data = self.data(name, &header, 1, self.limit)?;
         Ok(Array { shape: header.shape, data })
     }
 
@@ -89,7 +120,8 @@ impl<R: Read + Seek> Npz<R> {
         if dtype.starts_with('>') && width > 1 {
             return Err(format!("its elements are `{dtype}`; little-endian ones expected"));
         }
-        let bytes = self.data(name, &header, width)?;
+        let limit = self.limit.min(LARGEST_INTEGERS / 8 * width as u64);
+        let bytes = self.data(name, &header, width, limit)?;
         let signed = code.starts_with('i');
         let data = bytes.chunks_exact(width).map(|bytes| integer(bytes, signed)).collect();
         Ok(Array { shape: header.shape, data })
@@ -97,19 +129,22 @@ impl<R: Read + Seek> Npz<R> {
 
     fn member(&mut self, name: &str) -> Result<zip::read::ZipFile<'_, R>, String> {
         let names = self.names();
-        self.0.by_name(&format!("{name}.npy")).map_err(|error| match error {
+        self.zip.by_name(&format!("{name}.npy")).map_err(|error| match error {
             ZipError::FileNotFound => format!("it is missing; the file has {}", list(&names)),
             ZipError::Io(error) => broken(&error),
             other => format!("it cannot be read: {other}"),
         })
     }
 
-    fn data(&mut self, name: &str, header: &Header, width: usize) -> Result<Vec<u8>, String> {
+    fn data(
+        &mut self,
+        name: &str,
+        header: &Header,
+        width: usize,
+        limit: u64,
+    ) -> Result<Vec<u8>, String> {
         let shape = &header.shape;
-        let count = shape.iter().try_fold(width, |size, length| size.checked_mul(*length));
-        let size = count.and_then(|size| size.checked_add(header.data_start));
-        let size = size.map(|size| size as u64).filter(|size| *size <= LARGEST_ARRAY);
-        let size = size.ok_or_else(|| format!("its shape {shape:?} is too large"))?;
+        let size = self.size(header, width, limit)?;
         let mut bytes = Vec::new();
         // One byte more than expected shows data that go on, and has the checksum looked at.
         let mut member = self.member(name)?.take(size + 1);
@@ -230,7 +265,23 @@ mod tests {
         let long = archive(&[("a", array(&[1], &[9, 9, 9]))]);
         insta::assert_snapshot!(open(&long).bytes("a").unwrap_err(), @"it has 2 or more bytes of data; 1 expected for its shape [1]");
         let huge = archive(&[("a", array(&[usize::MAX, 2], &[9]))]);
-        insta::assert_snapshot!(open(&huge).bytes("a").unwrap_err(), @"its shape [18446744073709551615, 2] is too large");
+        insta::assert_snapshot!(open(&huge).bytes("a").unwrap_err(), @"its shape [18446744073709551615, 2] is too large for this file");
+        let claims = array(&[1 << 40], &[9]);
+        insta::assert_snapshot!(open(&archive(&[("a", claims)])).header("a").unwrap_err(), @"its shape [1099511627776] is too large for this file");
+        let bomb = archive(&[("a", array(&[300 << 20], &vec![0; 300 << 20]))]);
+        assert!(bomb.len() < 1 << 20, "{}", bomb.len());
+        insta::assert_snapshot!(open(&bomb).bytes("a").unwrap_err(), @"its shape [314572800] is too large for this file");
+    }
+
+    #[test]
+    fn an_archive_of_too_many_or_ill_named_members_is_not_listed() {
+        let names: Vec<String> = (0..1001).map(|number| number.to_string()).collect();
+        let members: Vec<(&str, Vec<u8>)> =
+            names.iter().map(|name| (name.as_str(), Vec::new())).collect();
+        let error = Npz::open(Cursor::new(&archive(&members)[..])).err();
+        insta::assert_snapshot!(error.unwrap(), @"it has 1001 members; at most 1000 expected");
+        let bytes = archive(&[("a\nb", Vec::new()), ("c", array(&[1], &[9]))]);
+        assert_eq!(open(&bytes).names(), ["c"]);
     }
 
     #[test]

@@ -71,7 +71,15 @@ pub(in crate::ml) fn parse(
                 return Err(malformed(format!("tensor `{tensor_name}` has the type {other:?}")));
             }
         };
-        let shape: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
+        let shape: Option<Vec<i64>> =
+            view.shape().iter().map(|&side| i64::try_from(side).ok()).collect();
+        // A side of 0 would hide from the file's own check how large the others claim to be.
+        let fits = |shape: &Vec<i64>| {
+            shape.iter().try_fold(1_i64, |count, side| count.checked_mul((*side).max(1))).is_some()
+        };
+        let shape = shape.filter(fits).ok_or_else(|| {
+            malformed(format!("tensor `{tensor_name}` claims the shape {:?}", view.shape()))
+        })?;
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)?;
         let whole = matches!(kind, Kind::Int64 | Kind::Uint8);
         let wanted = if whole { kind } else { Kind::Float };

@@ -10,6 +10,8 @@ const LEFT: f64 = 36.0;
 const BOTTOM: f64 = 24.0;
 const TOP: f64 = 8.0;
 const RIGHT: f64 = 6.0;
+/// Numbers from here on are not drawn, and those nearer to each other than its inverse are one.
+const BEYOND: f64 = 1e30;
 /// Most points of a line: more than a screen shows.
 const POINTS: usize = 400;
 
@@ -153,8 +155,9 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
+/// Returns whether a point can be drawn: losses beyond are no numbers to draw a scale for.
 fn is_finite(point: (f64, f64)) -> bool {
-    point.0.is_finite() && point.1.is_finite()
+    point.0.abs() < BEYOND && point.1.abs() < BEYOND
 }
 
 fn range(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -165,7 +168,7 @@ fn range(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 
 /// Returns three to seven round numbers that cover a range: steps of 1, 2 or 5 times a power of ten.
 fn ticks((low, high): (f64, f64)) -> Vec<f64> {
-    let span = if high > low { high - low } else { low.abs().max(1.0) };
+    let span = if high - low > 1.0 / BEYOND { high - low } else { low.abs().max(1.0) };
     let rough = span / 4.0;
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);

@@ -243,7 +243,8 @@ fn training(plan: &Plan, model: &Task, find: &Finder<'_>) -> Vec<TrainingPart> {
 fn images(maker: &Task, output: InputRef, find: &Finder<'_>) -> Option<usize> {
     let counted = find(output).and_then(|found| found.summary["images"].as_u64());
     let forecast = || maker.counts.get(output.port).map(crate::stage::Counts::total);
-    counted.map(|images| images as usize).or_else(forecast)
+    // A claim of a record: no more is believed than can be added up.
+    counted.map(|images| images.min(u64::from(u32::MAX)) as usize).or_else(forecast)
 }
 
 fn read_gan(task: &Task, tree: &Tree) -> Result<TrainedGan, Error> {

@@ -16,6 +16,7 @@ mod courses;
 mod docs;
 mod editor;
 mod generated;
+mod hostile;
 mod keys;
 mod layers;
 mod manifests;

@@ -1,0 +1,104 @@
+//! The environment of workers: what libtorch, CUDA and the loader need of this process's own, and
+//! nothing else, so that no token or password reaches a process that has no use for it.
+
+use std::ffi::OsString;
+
+/// Names that are passed on. A `*` at the end stands for any rest.
+const PASSED: &[&str] = &[
+    // Where programs, libraries and scratch files lie, and whose they are.
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH",
+    // How text and times are written.
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    // libtorch and what it computes with.
+    "LIBTORCH*",
+    "TORCH_*",
+    "PYTORCH_*",
+    "ATEN_*",
+    "CUDA_*",
+    "CUDNN_*",
+    "CUBLAS_*",
+    "CUBLASLT_*",
+    "NVIDIA_*",
+    "OMP_*",
+    "GOMP_*",
+    "KMP_*",
+    "MKL_*",
+    "DNNL_*",
+    "ONEDNN_*",
+    "OPENBLAS_*",
+    "MALLOC_*",
+    "GLIBC_TUNABLES",
+    // What is told of a crash.
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+];
+
+/// Parts of names whose values are secrets, whatever the name begins with: `NVIDIA_API_KEY`.
+const SECRET: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
+
+/// Returns what a worker finds in its environment, of all that this process has in its own.
+pub(crate) fn for_worker(
+    own: impl Iterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let passes = |(name, _): &(OsString, OsString)| name.to_str().is_some_and(is_passed);
+    let mut passed: Vec<_> = own.filter(passes).collect();
+    // OpenMP's threads wait by spinning unless told otherwise, which on cores that are shared with
+    // others makes a training up to twenty times slower.
+    if !passed.iter().any(|(name, _)| name == "OMP_WAIT_POLICY") {
+        passed.push(("OMP_WAIT_POLICY".into(), "PASSIVE".into()));
+    }
+    passed
+}
+
+fn is_passed(name: &str) -> bool {
+    let fits = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == *pattern,
+    };
+    PASSED.iter().any(|pattern| fits(&pattern)) && !SECRET.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_worker;
+
+    fn passed(own: &[(&str, &str)]) -> Vec<(String, String)> {
+        let own = own.iter().map(|(name, value)| (name.into(), value.into()));
+        let text = |text: std::ffi::OsString| text.into_string().unwrap();
+        for_worker(own).into_iter().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    #[test]
+    fn what_libtorch_needs_is_passed_on_and_no_secret_is() {
+        let own = [
+            ("PATH", "/bin"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("CUDA_VISIBLE_DEVICES", "1"),
+            ("GITHUB_TOKEN", "hush"),
+            ("LC_ALL", "C"),
+            ("NVIDIA_API_KEY", "hush"),
+            ("PATHOLOGY", "hush"),
+            ("ABLATE_DATA", "/data"),
+        ];
+        let names: Vec<String> = passed(&own).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["PATH", "CUDA_VISIBLE_DEVICES", "LC_ALL", "OMP_WAIT_POLICY"]);
+    }
+
+    #[test]
+    fn threads_wait_without_spinning_unless_the_user_says_otherwise() {
+        let policy = |own: &[(&str, &str)]| passed(own).pop().unwrap();
+        assert_eq!(policy(&[]).1, "PASSIVE");
+        assert_eq!(policy(&[("OMP_WAIT_POLICY", "ACTIVE")]).1, "ACTIVE");
+    }
+}
