@@ -68,8 +68,9 @@ docs: export RUSTDOCFLAGS = --deny warnings
 docs: ## Builds the documentation of the code.
 	$(CARGO) doc --no-deps --locked --document-private-items
 
-bench: build ## Measures start-up, cached runs, plans and training steps.
+bench: build ## Measures start-up, cached runs, plans, verification and training steps.
 	python3 tests/bench/programs.py
+	python3 tests/bench/verify.py
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
 	then $(torch) python3 tests/bench/compare_steps.py; \
 	else echo "training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
