@@ -40,7 +40,11 @@ impl Artifact for Table {
         let bytes = tree.read(FILE)?;
         let malformed = |error: csv::Error| Error::malformed(FILE, error.to_string());
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
-        let columns = reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
+        let columns: Vec<String> =
+            reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
+        if columns.is_empty() {
+            return Err(Error::malformed(FILE, "it has no line with the names of columns"));
+        }
         let rows = reader
             .records()
             .map(|row| Ok(row.map_err(malformed)?.iter().map(str::to_owned).collect()))

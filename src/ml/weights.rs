@@ -165,3 +165,16 @@ fn plain(tensor: &Tensor) -> Result<Plain, StageError> {
     let shape = tensor.size().iter().map(|&side| side as usize).collect();
     Ok(Plain { dtype, shape, bytes })
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_tensor_that_hides_its_size_behind_a_zero_is_refused() {
+        let about =
+            r#"{"x":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}}"#;
+        let mut bytes = (about.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(about.as_bytes());
+        let error = super::parse("w", &bytes).unwrap_err().to_string();
+        assert!(error.contains("tensor `x` claims the shape [0, "), "{error}");
+    }
+}

@@ -99,6 +99,7 @@ fuzz_target!(|bytes: &[u8]| {
     let beside: Vec<_> = fs::read_dir(&*FOLDER).expect("a folder").flatten().collect();
     assert_eq!(beside.len(), 1, "something lies beside the cache: {beside:?}");
     let _ = fs::remove_file(&object);
+    let _ = fs::remove_dir(object.parent().expect("a folder")); // stays where other objects are
     let _ = fs::remove_file(cache.join(format!("recipes/{key}.json")));
     if !own {
         let _ = fs::remove_file(&record);

@@ -58,6 +58,12 @@ const RESERVED: &[Reserved] = &[
         why: "work is finished before it lands",
     },
     Reserved {
+        words: &[concat!("pick", "le"), concat!("CMod", "ule"), concat!("Tensor::", "load")],
+        to: &[],
+        in_tests: false,
+        why: "what is read must not run code; weights are `.safetensors`",
+    },
+    Reserved {
         words: &[concat!("Hash", "Map"), concat!("Hash", "Set")],
         to: &[],
         in_tests: false,
