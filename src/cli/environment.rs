@@ -66,7 +66,7 @@ fn is_passed(name: &str) -> bool {
         Some(start) => name.starts_with(start),
         None => name == *pattern,
     };
-    PASSED.iter().any(|pattern| fits(&pattern)) && !SECRET.iter().any(|word| name.contains(word))
+    PASSED.iter().any(fits) && !SECRET.iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]

@@ -240,7 +240,7 @@ fn a_worker_that_names_a_folder_of_somebody_else_has_made_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mine = folder.path().join("mine");
     crate::files::write(&mine.join("precious"), b"text").unwrap();
-    for outside in [mine.display().to_string(), format!("'\"$folder\"'/../../../mine")] {
+    for outside in [mine.display().to_string(), "'\"$folder\"'/../../../mine".to_owned()] {
         let script = format!(
             "{READY} read -r job; folder=$(printf '%s' \"$job\" | sed 's/.*\"folder\":\"\\([^\"]*\\)\".*/\\1/'); \
              echo '{{\"done\":{{\"value\":{{\"folder\":\"{outside}\",\"summary\":{{}}}}}}}}'; cat > /dev/null"

@@ -81,18 +81,8 @@ impl<R: Read + Seek> Npz<R> {
         let longest = npy::LONGEST_HEADER as u64;
         member.take(longest).read_to_end(&mut start).map_err(|error| broken(&error))?;
         let header = npy::header(&start)?;
-        self.size(&header, 1, self.limit)?;
+        size(&header, 1, self.limit)?;
         Ok(header)
-    }
-
-    /// Returns how long a member with this header must be, unless no archive of this one's size has
-    /// such a member.
-    fn size(&self, header: &Header, width: usize, limit: u64) -> Result<u64, String> {
-        let shape = &header.shape;
-        let count = shape.iter().try_fold(width, |size, length| size.checked_mul(*length));
-        let size = count.and_then(|size| size.checked_add(header.data_start));
-        let size = size.map(|size| size as u64).filter(|size| *size <= limit);
-        size.ok_or_else(|| format!("its shape {shape:?} is too large for this file"))
     }
 
     /// Reads an array of bytes.
@@ -144,7 +134,7 @@ impl<R: Read + Seek> Npz<R> {
         limit: u64,
     ) -> Result<Vec<u8>, String> {
         let shape = &header.shape;
-        let size = self.size(header, width, limit)?;
+        let size = size(header, width, limit)?;
         let mut bytes = Vec::new();
         // One byte more than expected shows data that go on, and has the checksum looked at.
         let mut member = self.member(name)?.take(size + 1);
@@ -160,6 +150,15 @@ impl<R: Read + Seek> Npz<R> {
         bytes.drain(..header.data_start);
         Ok(bytes)
     }
+}
+
+/// Returns how long a member with this header must be, unless that is beyond the limit.
+fn size(header: &Header, width: usize, limit: u64) -> Result<u64, String> {
+    let shape = &header.shape;
+    let count = shape.iter().try_fold(width, |size, length| size.checked_mul(*length));
+    let size = count.and_then(|size| size.checked_add(header.data_start));
+    let size = size.map(|size| size as u64).filter(|size| *size <= limit);
+    size.ok_or_else(|| format!("its shape {shape:?} is too large for this file"))
 }
 
 /// Reads a little-endian number of 1 to 8 bytes; one beyond `i64` becomes its largest.

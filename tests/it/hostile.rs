@@ -27,6 +27,11 @@ stages:
 ";
 const SECRET: &str = "the secret of the house";
 
+/// Something nasty that is done to a cache, and what `verify` says of it.
+type Claim = (fn(&House), &'static str);
+/// Something nasty that is put into a place, and what `verify` says of it.
+type Plant = (fn(&Path, &House), &'static str);
+
 /// A study that has run, and a secret outside its cache.
 struct House {
     sandbox: Sandbox,
@@ -100,7 +105,8 @@ impl House {
     fn assert_untouched(&self) {
         let names = |folder: &str| -> Vec<String> {
             let paths = files::list(&self.sandbox.path(folder)).expect("a folder");
-            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            let name =
+                |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
             paths.iter().map(name).filter(|name| name != "out").collect()
         };
         assert_eq!(names("."), ["cache", "outside", "study.yaml"]);
@@ -183,13 +189,13 @@ fn a_path_that_leads_out_of_the_cache_is_damage_and_never_followed() {
 
 #[test]
 fn no_claim_of_a_record_is_believed() {
-    let claims: [(fn(&House), &str); 7] = [
+    let claims: [Claim; 7] = [
         (
             |house| {
                 forge(house, |output| {
                     output["blobs"][0]["size"] = json!(1_u64 << 63);
                     output["blobs"][1]["size"] = json!(1_u64 << 63);
-                })
+                });
             },
             "the sizes come to more than any disk holds",
         ),
@@ -273,7 +279,7 @@ fn links_pipes_and_sockets_are_never_opened() {
         house.cache.join(format!("recipes/{recipe}.json"))
     };
     let places: [fn(&House) -> PathBuf; 4] = [largest, list, record, recipe];
-    let plants: [(fn(&Path, &House), &str); 6] = [
+    let plants: [Plant; 6] = [
         (|path, house| link(path, &house.secret()), "it is a symbolic link"),
         (|path, _| link(path, Path::new("/dev/zero")), "it is a symbolic link"),
         (|path, _| link(path, Path::new("nowhere")), "it is a symbolic link"),
