@@ -161,15 +161,6 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// Returns the paths of what lies in a folder, files and folders alike, sorted.
-pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = attempt("list", folder, || fs::read_dir(folder))?;
-    let paths = entries.map(|entry| attempt("list", folder, || entry).map(|entry| entry.path()));
-    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
 /// Writes a file whole or not at all, and makes it last through a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write_through(parent(path), path, bytes)
@@ -200,11 +191,14 @@ pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     put(path, file, bytes).map(drop)
 }
 
-/// Opens a file for reading and writing, where there is one.
+/// Opens a plain file for reading and writing, where there is one. No link is followed, no pipe waited
+/// for.
 pub fn open_if_there(path: &Path) -> Result<Option<fs::File>, Error> {
-    attempt("open", path, || match fs::OpenOptions::new().read(true).write(true).open(path) {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    attempt("open", path, || match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
+        opened => opened.and_then(plain::only).map(Some),
     })
 }
 
@@ -235,7 +229,9 @@ pub fn append(path: &Path) -> Result<fs::File, Error> {
     create_folder(parent(path))?;
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     attempt("write", path, || {
-        fs::OpenOptions::new().create(true).append(true).custom_flags(flags).open(path)
+        let opened =
+            fs::OpenOptions::new().create(true).append(true).custom_flags(flags).open(path);
+        opened.and_then(plain::only)
     })
 }
 

@@ -76,18 +76,26 @@ pub fn look(path: &Path) -> Option<(Sort, u64)> {
 /// Opens a plain file; returns it with its size in bytes.
 pub fn open(path: &Path) -> Result<(fs::File, u64), Error> {
     attempt("open", path, || {
-        let plain = |sort| match sort {
-            Sort::File => Ok(()),
-            other => Err(refusal(format!("it is {other}; a plain file expected"))),
-        };
-        plain(Sort::of(fs::symlink_metadata(path)?.file_type()))?;
+        check(Sort::of(fs::symlink_metadata(path)?.file_type()))?;
         // What lies there may be another thing by now: no link is followed, no pipe waited for.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        let about = file.metadata()?;
-        plain(Sort::of(about.file_type()))?;
-        Ok((file, about.len()))
+        let file = only(fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?)?;
+        let size = file.metadata()?.len();
+        Ok((file, size))
     })
+}
+
+/// Returns an opened file if it is a plain one.
+pub(super) fn only(file: fs::File) -> io::Result<fs::File> {
+    check(Sort::of(file.metadata()?.file_type()))?;
+    Ok(file)
+}
+
+fn check(sort: Sort) -> io::Result<()> {
+    match sort {
+        Sort::File => Ok(()),
+        other => Err(refusal(format!("it is {other}; a plain file expected"))),
+    }
 }
 
 /// Reads a plain file of at most `longest` bytes whole.

@@ -275,11 +275,8 @@ impl Store {
 
 /// Returns the files of a folder that are named by digests; none where there is no folder.
 pub(super) fn named_by_digests(folder: &Path) -> Result<Vec<(Digest, PathBuf)>, Error> {
-    if plain::look(folder).is_none() {
-        return Ok(Vec::new());
-    }
-    let named = |path: PathBuf| Some((digest_of_name(&path)?, path));
-    Ok(files::list(folder)?.into_iter().filter_map(named).collect())
+    let names = files::names(folder)?.into_iter().map(|name| folder.join(name));
+    Ok(names.filter_map(|path| Some((digest_of_name(&path)?, path))).collect())
 }
 
 #[cfg(test)]

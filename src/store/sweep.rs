@@ -4,6 +4,7 @@
 use crate::digest::Digest;
 use crate::files;
 use crate::files::plain;
+use crate::files::plain::Entry;
 use crate::files::plain::Sort;
 use crate::store::Error;
 use crate::store::Store;
@@ -12,14 +13,18 @@ use crate::store::layout::digest_of_name;
 use crate::store::lock;
 use crate::store::lock::Lock;
 
-/// Removes links, pipes and devices where locks and checkpoints lie: whoever brought the cache put
-/// them there, and a stage that goes on from a checkpoint would follow them.
+/// Longest lock file, bytes: none of ours comes near it.
+const LONGEST_LOCK: u64 = 4096;
+
+/// Removes links, pipes and devices where locks and checkpoints lie, and locks that say too much:
+/// whoever brought the cache put them there, and a lock is written to, a checkpoint gone on from.
 pub(super) fn sweep_strangers(layout: &Layout) -> Result<(), Error> {
-    for folder in [layout.locks(), layout.checkpoints()] {
+    for (folder, longest) in [(layout.locks(), LONGEST_LOCK), (layout.checkpoints(), u64::MAX)] {
         if plain::look(&folder).is_none() {
             continue;
         }
-        for stranger in plain::walk(&folder)?.iter().filter(|found| found.sort != Sort::File) {
+        let is_strange = |found: &&Entry| found.sort != Sort::File || found.size > longest;
+        for stranger in plain::walk(&folder)?.iter().filter(is_strange) {
             files::remove_file(&stranger.path)?;
         }
     }

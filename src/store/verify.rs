@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::store::cache::named_by_digests;
 use crate::store::lock::Lock;
 use crate::store::objects;
+use crate::store::sweep;
 
 /// Stands for the list of an artifact's files where that is what is missing.
 const LIST: &str = "list of files";
@@ -94,6 +95,7 @@ impl Store {
     /// Removes the damaged files that a verification found, and the records of what is not whole, so
     /// that it is computed again where it is needed.
     pub fn repair(&self, verdict: &Verdict) -> Result<Removed, Error> {
+        sweep::sweep_strangers(&self.layout)?; // locks are taken below
         let mut removed = Removed::default();
         for damaged in verdict.damaged.iter().filter(|damaged| !is_record(&damaged.path)) {
             files::remove(&self.folder().join(&damaged.path))?;

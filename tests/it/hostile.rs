@@ -50,7 +50,7 @@ impl House {
 
     /// Returns the record of the stage `retina`, and where it lies.
     fn record(&self) -> (PathBuf, Value) {
-        let records = files::list(&self.cache.join("records")).expect("records");
+        let records = paths(&self.cache.join("records")).expect("records");
         let read = |path: PathBuf| {
             let value: Value = {
                 let bytes = files::read(&path).expect("a record");
@@ -104,10 +104,8 @@ impl House {
     #[track_caller]
     fn assert_untouched(&self) {
         let names = |folder: &str| -> Vec<String> {
-            let paths = files::list(&self.sandbox.path(folder)).expect("a folder");
-            let name =
-                |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
-            paths.iter().map(name).filter(|name| name != "out").collect()
+            let names = files::names(&self.sandbox.path(folder)).expect("a folder");
+            names.into_iter().filter(|name| name != "out").collect()
         };
         assert_eq!(names("."), ["cache", "outside", "study.yaml"]);
         assert_eq!(names("outside"), ["secret"]);
@@ -144,6 +142,11 @@ fn forge(house: &House, change: impl FnOnce(&mut Value)) {
 /// Lets the first file of an artifact have another path, and says that it has.
 fn rename(house: &House, path: &str) {
     forge(house, |output| output["blobs"][0]["path"] = json!(path));
+}
+
+/// Returns the paths of what lies in a folder.
+fn paths(folder: &Path) -> Result<Vec<PathBuf>, files::Error> {
+    Ok(files::names(folder)?.iter().map(|name| folder.join(name)).collect())
 }
 
 fn put(path: &Path, bytes: &[u8]) {
@@ -333,7 +336,7 @@ fn a_folder_of_the_cache_that_is_a_link_is_refused_and_the_cache_itself_may_be_o
         house.run(&["run", "study.yaml", "-q"]).ends_with(3);
     }
     let house = House::new();
-    let shelf = files::list(&house.cache.join("objects")).expect("objects").remove(0);
+    let shelf = paths(&house.cache.join("objects")).expect("objects").remove(0);
     link(&shelf, &house.sandbox.path("outside"));
     assert_eq!(house.visit().code, 3);
 
@@ -412,7 +415,7 @@ fn a_flipped_byte_is_noticed_before_anything_is_made_of_it() {
     let mut bytes = files::read(&object).expect("an object");
     *bytes.last_mut().expect("a byte") ^= 1;
     replace(&object, &bytes);
-    for record in files::list(&house.cache.join("records")).expect("records") {
+    for record in paths(&house.cache.join("records")).expect("records") {
         if record != retina {
             files::remove_file(&record).expect("the test may remove it");
         }
