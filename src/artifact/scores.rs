@@ -132,3 +132,38 @@ fn parse_row(row: &csv::StringRecord, classes: usize) -> Result<Prediction, Erro
         probabilities,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Artifact;
+    use super::Measures;
+    use super::Prediction;
+    use super::SCORES;
+    use super::Scores;
+    use super::Tree;
+    use crate::files;
+
+    #[test]
+    fn measures_of_other_classes_or_images_are_refused() {
+        let probabilities = vec![0.75, 0.25];
+        let measures = Measures::of(&[0], &[0], std::slice::from_ref(&probabilities), 2);
+        let (id, group) = ("a".to_owned(), None);
+        let answer = Prediction { id, group, label: 0, predicted: 0, probabilities };
+        let classes = vec!["healthy".to_owned(), "ill".to_owned()];
+        let scores = Scores { classes, measures, predictions: vec![answer] };
+        let read = |change: fn(&mut serde_json::Value)| {
+            let folder = tempfile::tempdir().unwrap();
+            scores.write(folder.path()).unwrap();
+            let tree = Tree::of_folder(folder.path()).unwrap();
+            let mut file: serde_json::Value = tree.json(SCORES).unwrap();
+            change(&mut file["measures"]);
+            files::write(&folder.path().join(SCORES), file.to_string().as_bytes()).unwrap();
+            Scores::read(&tree).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(|_| {}), Ok(scores.clone()));
+        let refused = |change| read(change).unwrap_err();
+        insta::assert_snapshot!(refused(|measures| measures["confusion"] = serde_json::json!([[1]])), @"`scores.json` is malformed: its measures are not of 2 classes");
+        insta::assert_snapshot!(refused(|measures| measures["confusion"][0][0] = u64::MAX.into()), @"`scores.json` is malformed: its measures are not of 1 images");
+        insta::assert_snapshot!(refused(|measures| measures["per_class"][1]["support"] = 5.into()), @"`scores.json` is malformed: the images of its classes do not add up");
+    }
+}

@@ -240,6 +240,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_beyond_any_loss_have_a_scale_that_ends_or_none() {
+        for pair in [[0.0, 5e-324], [-1e308, 1e308], [1e29, 1e29 + 1e14], [f64::INFINITY, 1.0]] {
+            let drawn = chart(vec![(1.0, pair[0]), (2.0, pair[1])]);
+            assert!(drawn.is_none_or(|svg| !svg.contains("NaN") && svg.len() < 5000), "{pair:?}");
+        }
+    }
+
+    #[test]
     fn long_lines_keep_their_last_point() {
         let points: Vec<(f64, f64)> = (0..1399).map(|n| (f64::from(n), 0.0)).collect();
         let kept = thinned(&points);
