@@ -137,6 +137,10 @@ fn find<'a>(kinds: &'a [StageKind], job: &Job) -> Result<&'a StageKind, Failure>
         let problem = format!("{} threads; 1 to {MOST_THREADS} expected", job.threads);
         return Err(Failure::new(problem));
     }
+    if (kind.resolve)(&job.params).is_err() {
+        let problem = format!("the worker knows other params of kind `{}`", job.kind);
+        return Err(Failure::new(problem).help(rebuild));
+    }
     Ok(kind)
 }
 
@@ -256,6 +260,7 @@ mod tests {
             };
             insta::assert_snapshot!(problem(|job| job["job"]["kind"] = json!("other")), @"the worker has no kind `other`");
             insta::assert_snapshot!(problem(|job| job["job"]["version"] = json!(2)), @"the worker has version 1 of kind `remote`, the plan has 2");
+            insta::assert_snapshot!(problem(|job| job["job"]["params"]["other"] = json!(2)), @"the worker knows other params of kind `remote`");
             insta::assert_snapshot!(problem(|job| job["job"]["protocol"] = json!(2)), @"the engine speaks protocol 2, the worker 1");
             insta::assert_snapshot!(problem(|job| job["job"]["threads"] = json!(1_000_000)), @"1000000 threads; 1 to 4096 expected");
             insta::assert_snapshot!(problem(|job| *job = json!({"jobb": 1})), @"the worker cannot read its job: unknown variant `jobb`, expected `job` or `cancel` at line 1 column 7");

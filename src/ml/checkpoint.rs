@@ -15,6 +15,7 @@ use tch::Tensor;
 use crate::artifact::History;
 use crate::digest::Digest;
 use crate::files;
+use crate::files::plain;
 use crate::ml::weights;
 use crate::stage::Context;
 use crate::stage::Course;
@@ -28,6 +29,10 @@ pub(in crate::ml) type State = BTreeMap<String, Tensor>;
 const FORMAT: u32 = 2;
 /// Passing checkpoints that are kept while training: the newest, and one to fall back on.
 const KEPT: usize = 2;
+/// Longest text that is read, bytes: a history of a million epochs.
+const LONGEST_TEXT: u64 = 1 << 28;
+/// Longest state that is read, bytes.
+const LONGEST_STATE: u64 = 1 << 36;
 const ABOUT: &str = "checkpoint.json";
 const STATE: &str = "state.safetensors";
 const HISTORY: &str = "history.csv";
@@ -127,13 +132,13 @@ pub(in crate::ml) fn furthest(
 
 fn read(folder: &Path, course: &[Phase], epoch: usize) -> Result<Checkpoint, StageError> {
     let damaged = |name: &str| StageError::data(format!("`{name}` is damaged"));
-    let about: About =
-        serde_json::from_slice(&files::read(&folder.join(ABOUT))?).map_err(|_| damaged(ABOUT))?;
+    let about: About = serde_json::from_slice(&plain::read(&folder.join(ABOUT), LONGEST_TEXT)?)
+        .map_err(|_| damaged(ABOUT))?;
     if about.format != FORMAT || about.epoch != epoch || about.course != course {
         return Err(damaged(ABOUT));
     }
-    let state = files::read(&folder.join(STATE))?;
-    let history = files::read(&folder.join(HISTORY))?;
+    let state = plain::read(&folder.join(STATE), LONGEST_STATE)?;
+    let history = plain::read(&folder.join(HISTORY), LONGEST_TEXT)?;
     if Digest::of_bytes(&state) != about.state {
         return Err(damaged(STATE));
     }

@@ -219,7 +219,7 @@ impl Scope<'_> {
             }
             (initial, Some(seed)) => {
                 let length = shape.iter().product::<i64>() as usize;
-                let numbers = draw(seed.named(&name), length, initial);
+                let numbers = draw(seed.named(&name), length, initial)?;
                 Tensor::f_from_slice(&numbers)?.f_view(shape)?
             }
         };
@@ -248,8 +248,13 @@ impl Scope<'_> {
 }
 
 /// Draws numbers from streams of the seed, the same ones with any number of threads.
-fn draw(seed: Seed, length: usize, initial: Initial) -> Vec<f32> {
-    let mut numbers = vec![0.0; length];
+fn draw(seed: Seed, length: usize, initial: Initial) -> Result<Vec<f32>, StageError> {
+    let mut numbers: Vec<f32> = Vec::new();
+    numbers.try_reserve_exact(length).map_err(|_| {
+        let problem = format!("a tensor of {length} numbers does not fit into memory");
+        StageError::data(problem).help("make the network smaller")
+    })?;
+    numbers.resize(length, 0.0);
     numbers.par_chunks_mut(DRAW).enumerate().for_each(|(chunk, numbers)| {
         let mut stream = seed.number(chunk as u64).stream();
         for number in numbers {
@@ -260,7 +265,7 @@ fn draw(seed: Seed, length: usize, initial: Initial) -> Vec<f32> {
             };
         }
     });
-    numbers
+    Ok(numbers)
 }
 
 /// Views flat memory as a tensor; a convolution's four dimensions with the channels last.

@@ -58,6 +58,9 @@ impl StageError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Data { help, .. } => help.clone(),
+            Self::Torch(problem) if problem.contains("memory") => {
+                Some("try a smaller `batch_size` or a smaller network".to_owned())
+            }
             Self::WithoutTorch => {
                 Some("run `make build`, and let `ablate-worker` run this stage".to_owned())
             }

@@ -28,3 +28,4 @@ mod soak;
 mod source;
 mod study;
 mod together;
+mod workers;

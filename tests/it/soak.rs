@@ -4,6 +4,8 @@
 //! A few times in `make test`, `ABLATE_SOAK` times in `make soak`.
 
 use std::collections::BTreeMap;
+use std::fs::DirEntry;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
@@ -49,6 +51,24 @@ fn complete(sandbox: &Sandbox) -> BTreeMap<String, Value> {
     tasks.map(|task| (task["task"].to_string(), task["outputs"].clone())).collect()
 }
 
+/// Returns the names of what lies in a folder, sorted; none where there is no folder.
+fn entries(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let name = |entry: std::io::Result<DirEntry>| {
+        entry.expect("it can be listed").file_name().to_string_lossy().into_owned()
+    };
+    let mut names: Vec<String> = entries.map(name).collect();
+    names.sort();
+    names
+}
+
+/// Returns the checkpoints of each training in the cache of a sandbox.
+fn checkpoints(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
+    let folder = sandbox.path("cache/checkpoints");
+    let ways = entries(&folder).into_iter();
+    ways.map(|way| (way.clone(), entries(&folder.join(way)))).collect()
+}
+
 #[test]
 fn a_study_that_is_killed_at_any_point_leaves_a_whole_cache_and_completes_the_next_time() {
     if std::env::var_os("ABLATE_WORKER").is_none() {
@@ -61,6 +81,8 @@ fn a_study_that_is_killed_at_any_point_leaves_a_whole_cache_and_completes_the_ne
     let start = Instant::now();
     let wanted = complete(&undisturbed);
     let length = start.elapsed();
+    let kept = checkpoints(&undisturbed);
+    assert!(!kept.is_empty(), "no training kept a checkpoint");
     let mut stream = Seed(u64::from(std::process::id())).stream();
     let (mut engines, mut workers) = (0, 0);
     for number in 0..kills {
@@ -98,12 +120,11 @@ fn a_study_that_is_killed_at_any_point_leaves_a_whole_cache_and_completes_the_ne
         );
         assert!(complete(&sandbox) == wanted, "{at}: another result");
         sandbox.run(&["cache", "verify"]).ends_with(0);
-        let left =
-            ["cache/scratch", "cache/locks", "cache/checkpoints"].map(|name| sandbox.path(name));
-        for folder in left.into_iter().filter(|folder| folder.exists()) {
-            let entries = std::fs::read_dir(&folder).expect("it can be listed").count();
-            assert_eq!(entries, 0, "{at}: {} is not empty", folder.display());
+        for name in ["cache/scratch", "cache/locks"] {
+            assert_eq!(entries(&sandbox.path(name)), [""; 0], "{at}: {name} is not empty");
         }
+        // What a finished training keeps, it keeps whether it was killed on the way or not.
+        assert_eq!(checkpoints(&sandbox), kept, "{at}: other checkpoints");
     }
     println!(
         "{engines} engines and {workers} workers killed within {:?}",
