@@ -161,6 +161,59 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
+/// Something below a folder that is no plain file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Path relative to the folder.
+    pub name: String,
+    /// What it is: `a link`.
+    pub what: &'static str,
+}
+
+/// Returns the first thing below a folder that is neither a plain file nor a folder, or whose name is
+/// no text. Follows no link.
+pub fn first_irregular(folder: &Path) -> Result<Option<Stray>, Error> {
+    let mut open = vec![(folder.to_owned(), String::new())];
+    while let Some((folder, prefix)) = open.pop() {
+        for entry in attempt("list", &folder, || fs::read_dir(&folder))? {
+            let entry = attempt("list", &folder, || entry)?;
+            let kind = attempt("look at", &entry.path(), || entry.file_type())?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let what = match entry.file_name().to_str() {
+                None => "a name in no text's encoding",
+                Some(_) if kind.is_symlink() => "a link",
+                Some(_) if kind.is_dir() => {
+                    open.push((entry.path(), format!("{name}/")));
+                    continue;
+                }
+                Some(_) if kind.is_file() => continue,
+                Some(_) => "a special file",
+            };
+            return Ok(Some(Stray { name, what }));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the size of a file, bytes.
+pub fn size(path: &Path) -> Result<u64, Error> {
+    Ok(attempt("look at", path, || fs::metadata(path))?.len())
+}
+
+/// Copies a file into a scratch folder and lets it be run: rights are not part of any content.
+pub fn copy_executable(from: &Path, to: &Path) -> Result<(), Error> {
+    write_scratch(to, &map(from)?)?;
+    let mut rights = attempt("look at", to, || fs::metadata(to))?.permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o755);
+    attempt("write", to, || fs::set_permissions(to, rights))
+}
+
+/// Lets a path in a scratch folder lead to a file elsewhere.
+pub fn point(to: &Path, path: &Path) -> Result<(), Error> {
+    create_folder(parent(path))?;
+    attempt("link", path, || std::os::unix::fs::symlink(to, path))
+}
+
 /// Writes a file whole or not at all, and makes it last through a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write_through(parent(path), path, bytes)
@@ -372,6 +425,20 @@ mod tests {
         let (path, _) = super::create_named(folder.path(), || names.next().unwrap()).unwrap();
         assert_eq!(path, folder.path().join("mine"));
         assert_eq!(super::read(&folder.path().join("theirs")).unwrap(), b"half");
+    }
+
+    #[test]
+    fn only_plain_files_are_regular() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        super::write(&root.join("deep/a"), b"1").unwrap();
+        assert_eq!(super::first_irregular(root).unwrap(), None);
+        super::point(&root.join("deep/a"), &root.join("deep/b")).unwrap();
+        let stray = super::first_irregular(root).unwrap().unwrap();
+        assert_eq!((stray.name.as_str(), stray.what), ("deep/b", "a link"));
+        super::remove_file(&root.join("deep/b")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(root.join("s")).unwrap();
+        assert_eq!(super::first_irregular(root).unwrap().unwrap().what, "a special file");
     }
 
     #[cfg(unix)]

@@ -20,6 +20,7 @@ use crate::imaging::npy::ByteArray;
 
 const SHARD: usize = 1024;
 const SAMPLES: &str = "samples.csv";
+const COLUMNS: [&str; 5] = ["id", "label", "partition", "group", "origin"];
 const SET: &str = "set.json";
 
 /// Red, green and blue.
@@ -160,7 +161,9 @@ impl Artifact for ImageSet {
     fn read(tree: &Tree) -> Result<Self, Error> {
         let set: Set = tree.json(SET)?;
         let table = tree.read(SAMPLES)?;
-        let samples: Vec<Sample> = csv::Reader::from_reader(table.as_slice())
+        let mut table = csv::Reader::from_reader(table.as_slice());
+        refuse_other_columns(&mut table)?;
+        let samples: Vec<Sample> = table
             .deserialize()
             .collect::<Result<_, _>>()
             .map_err(|error| Error::malformed(SAMPLES, error.to_string()))?;
@@ -236,6 +239,17 @@ impl Artifact for ImageSet {
             "labelled": labelled, "classes": classes, "partitions": parts,
         })
     }
+}
+
+/// A column under another name would pass for one that is empty. A set without images has no columns.
+fn refuse_other_columns(table: &mut csv::Reader<&[u8]>) -> Result<(), Error> {
+    let found = table.headers().map_err(|error| Error::malformed(SAMPLES, error.to_string()))?;
+    let found: Vec<&str> = found.iter().collect();
+    if found.is_empty() || COLUMNS.iter().all(|name| found.contains(name)) {
+        return Ok(());
+    }
+    let (found, wanted) = (found.join(","), COLUMNS.join(","));
+    Err(Error::malformed(SAMPLES, format!("found the columns {found}, expected {wanted}")))
 }
 
 fn shard_name(shard: usize) -> String {

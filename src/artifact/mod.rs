@@ -4,6 +4,7 @@
 
 mod classifier;
 mod error;
+mod files;
 mod gan;
 mod history;
 mod image_set;
@@ -16,6 +17,7 @@ mod tree;
 pub use classifier::Classifier;
 pub use classifier::Network;
 pub use error::Error;
+pub use files::Files;
 pub use gan::CriticNorm;
 pub use gan::Gan;
 pub use gan::GanShape;

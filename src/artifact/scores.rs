@@ -48,7 +48,25 @@ pub struct Scores {
 #[derive(Serialize, Deserialize)]
 struct File {
     classes: Vec<String>,
-    measures: Measures,
+    /// Whoever leaves them out has them computed.
+    measures: Option<Measures>,
+}
+
+impl Scores {
+    /// Returns the scores of answers, with every measure computed from them.
+    pub fn of(classes: Vec<String>, predictions: Vec<Prediction>) -> Result<Self, Error> {
+        if classes.is_empty() || predictions.is_empty() {
+            let found = format!("{} classes and {} rows", classes.len(), predictions.len());
+            return Err(Error::malformed(PREDICTIONS, format!("{found}; some are expected")));
+        }
+        let column = |class: fn(&Prediction) -> usize| predictions.iter().map(class).collect();
+        let (labels, predicted): (Vec<usize>, Vec<usize>) =
+            (column(|answer| answer.label), column(|answer| answer.predicted));
+        let rows: Vec<Vec<f64>> =
+            predictions.iter().map(|answer| answer.probabilities.clone()).collect();
+        let measures = Measures::of(&labels, &predicted, &rows, classes.len());
+        Ok(Self { classes, measures, predictions })
+    }
 }
 
 impl Artifact for Scores {
@@ -62,12 +80,13 @@ impl Artifact for Scores {
             let row = row.map_err(|error| Error::malformed(PREDICTIONS, error.to_string()))?;
             predictions.push(parse_row(&row, classes.len())?);
         }
+        let Some(measures) = measures else { return Self::of(classes, predictions) };
         check(&classes, &measures, predictions.len())?;
         Ok(Self { classes, measures, predictions })
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
-        let file = File { classes: self.classes.clone(), measures: self.measures.clone() };
+        let file = File { classes: self.classes.clone(), measures: Some(self.measures.clone()) };
         let file = serde_json::to_vec_pretty(&file).expect("measures serialise");
         files::write_scratch(&folder.join(SCORES), &file)?;
         let malformed = |error: csv::Error| Error::malformed(PREDICTIONS, error.to_string());

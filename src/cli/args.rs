@@ -247,6 +247,9 @@ pub(crate) struct RunArgs {
     /// Start nothing more after a failure
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Let stages of kind `exec` run their programs: read what they are before
+    #[arg(long)]
+    pub(crate) allow_exec: bool,
     /// Show what would run
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -314,6 +317,9 @@ pub(crate) struct RerunArgs {
     /// Device of torch stages in place of the recorded one: cpu, cuda, cuda:1
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: String,
+    /// Let tasks of kind `exec` run their programs: read what they are before
+    #[arg(long)]
+    pub(crate) allow_exec: bool,
     /// Program that runs torch stages
     #[arg(long, value_name = "FILE", env = "ABLATE_WORKER", hide = true)]
     pub(crate) worker: Option<PathBuf>,

@@ -9,6 +9,7 @@ use crate::artifact::Partition;
 use crate::cli::args::Form;
 use crate::cli::args::StudyArgs;
 use crate::cli::failure::Failure;
+use crate::cli::programs;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
         screen.print_json(&json!({
             "study": plan.name, "stages": stages.len(), "tasks": plan.tasks.len(), "proof": seen,
             "missing_sources": missing, "contrasts": plan.contrasts(),
+            "programs": programs::of(&plan).into_keys().collect::<Vec<_>>(),
         }));
         return Ok(());
     }
@@ -80,6 +82,7 @@ pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), F
     lines.extend(one_thing_at_a_time(&plan));
     lines.extend(missing.iter().map(|name| format!("source `{name}` is not at hand")));
     screen.print(&lines.join("\n"));
+    programs::tell(&plan, screen);
     Ok(())
 }
 
@@ -132,13 +135,13 @@ fn proofs(plan: &Plan) -> BTreeMap<String, Proof> {
     let mut proofs: BTreeMap<String, Proof> = BTreeMap::new();
     for task in &plan.tasks {
         for (port, input) in task.all_inputs() {
-            let role = task.kind.input(port).map(|port| port.role);
+            let role = task.ports.input(port).map(|port| port.role);
             if !matches!(role, Some(Role::Fit | Role::Select | Role::Measure)) {
                 continue;
             }
             let proof = proofs.entry(task.stage.clone()).or_default();
             proof.kind = task.kind.name;
-            let partitions = plan.task(input.task).partitions.get(input.port);
+            let partitions = plan.task(input.task).partitions.get(&*input.port);
             let reached =
                 if role == Some(Role::Measure) { &mut proof.measured } else { &mut proof.seen };
             reached.extend(partitions.into_iter().flatten());

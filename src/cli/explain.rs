@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::args::Form;
 use crate::cli::args::Target;
 use crate::cli::failure::Failure;
+use crate::cli::programs;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
@@ -57,6 +58,7 @@ pub(crate) fn run(
     } else {
         screen.print(&explained.map(|one| one.text()).collect::<Vec<_>>().join("\n"));
     }
+    programs::tell(&plan, screen);
     Ok(())
 }
 

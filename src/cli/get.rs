@@ -30,7 +30,8 @@ pub(crate) fn run(
         let task = found.plan.task(*id);
         let folder = if alone { output.to_owned() } else { output.join(task.to_string()) };
         let outputs = record.outputs.iter();
-        for (port, artifact) in outputs.filter(|(port, _)| wanted.is_none_or(|name| name == *port))
+        for (port, artifact) in
+            outputs.filter(|(port, _)| wanted.is_none_or(|name| *name == **port))
         {
             for (name, path) in found.store.checked_tree(artifact.digest)? {
                 let to = folder.join(port).join(&name);

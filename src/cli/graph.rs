@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::args::Drawing;
 use crate::cli::args::StudyArgs;
 use crate::cli::failure::Failure;
+use crate::cli::programs;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::plan;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &StudyArgs, drawing: Drawing, screen: &Screen) -> Result
         Drawing::Svg => screen.print(&report::Drawing::of(&plan).to_svg()),
         Drawing::Json => screen.print_json(&told(&plan)),
     }
+    programs::tell(&plan, screen);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod init;
 mod kinds;
 mod log;
 mod plan;
+mod programs;
 mod report;
 mod rerun;
 mod results;

@@ -11,6 +11,7 @@ use crate::artifact::ImageSet;
 use crate::cli::args::Form;
 use crate::cli::args::StudyArgs;
 use crate::cli::failure::Failure;
+use crate::cli::programs;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
@@ -55,6 +56,8 @@ struct Told {
     to_run: usize,
     /// What each value of the first axis still takes.
     axis: Option<String>,
+    /// Stages that run programs of the user, which `run` refuses without `--allow-exec`.
+    programs: BTreeSet<String>,
     shares: Vec<Share>,
     tasks: Vec<Line>,
 }
@@ -87,12 +90,14 @@ pub(crate) fn show(
     let past = if to_run == 0 { Past::default() } else { Past::read(store)? };
     let tasks = lines(plan, &status, &past);
     let shares = engine::outlook(plan, &status, &past, axis.as_deref());
-    let told = Told { cached, to_run, axis, shares, tasks };
+    let programs = programs::of(plan).into_keys().map(str::to_owned).collect();
+    let told = Told { cached, to_run, axis, programs, shares, tasks };
     if form.is_json() {
         screen.print_json(&told);
     } else {
         screen.print(&told.text());
     }
+    programs::tell(plan, screen);
     Ok(())
 }
 
@@ -117,6 +122,7 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
             runs_on: match task.kind.runner {
                 Runner::Inline => "engine",
                 Runner::Torch => "worker",
+                Runner::Program => "program",
             },
             images: images_out(task),
             images_in: images_in(plan, task),
@@ -167,9 +173,9 @@ fn images_out(task: &Task) -> Option<usize> {
 
 /// Returns the expected images that enter the first port that takes images, where known.
 fn images_in(plan: &Plan, task: &Task) -> Option<usize> {
-    let port = task.kind.inputs.iter().find(|port| port.artifact == ImageSet::TYPE)?;
-    let inputs = task.inputs.get(port.name)?;
-    inputs.iter().map(|input| Some(plan.task(input.task).counts.get(input.port)?.total())).sum()
+    let port = task.ports.inputs.iter().find(|port| port.artifact == ImageSet::TYPE)?;
+    let inputs = task.inputs.get(&*port.name)?;
+    inputs.iter().map(|input| Some(plan.task(input.task).counts.get(&*input.port)?.total())).sum()
 }
 
 impl Told {

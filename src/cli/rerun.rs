@@ -10,6 +10,7 @@ use crate::cli::args::Form;
 use crate::cli::args::RerunArgs;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
+use crate::cli::programs;
 use crate::cli::run;
 use crate::cli::screen::Screen;
 use crate::cli::words;
@@ -60,6 +61,7 @@ pub(crate) fn run(
         fail_fast: false,
         pause: std::time::Duration::ZERO,
         worker: run::worker(args.worker.as_deref()),
+        programs: args.allow_exec.then(programs::environment),
         machine: None,
         cancel: &NEVER,
     };

@@ -18,7 +18,7 @@ pub(crate) fn finder(plan: &Plan, store: &Store) -> impl Fn(InputRef) -> Option<
     let status = engine::status(plan, store);
     move |input| {
         let record = status.get(&input.task)?.record()?;
-        let output = record.outputs.get(input.port)?;
+        let output = record.outputs.get(&*input.port)?;
         Some(Found {
             digest: output.digest,
             tree: Tree(store.files(output)),

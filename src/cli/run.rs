@@ -13,6 +13,7 @@ use crate::cli::clock;
 use crate::cli::environment;
 use crate::cli::failure::Failure;
 use crate::cli::plan;
+use crate::cli::programs;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::terminal::Terminal;
@@ -31,15 +32,17 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
     let opened = study::open(&args.study, screen)?;
-    let arms = opened.arms();
-    let plan = opened.plan;
-    let wanted = study::select(&plan, &args.stages)?;
+    let (arms, plan) = (opened.arms(), &opened.plan);
+    let wanted = study::select(plan, &args.stages)?;
     let store = Store::open(cache)?;
     let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
     if args.dry_run {
         return plan::show(&plan.limited_to(&wanted), arms, &store, args.form, screen);
     }
-    study::refuse_missing_sources(&plan, &wanted, &args.study)?;
+    study::refuse_missing_sources(plan, &wanted, &args.study)?;
+    if !args.allow_exec {
+        programs::refuse(&opened, &wanted, &store, screen)?;
+    }
     let time = clock::seconds_since_1970();
     let options = Options {
         run: clock::run_name(time),
@@ -50,15 +53,16 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         devices,
         fail_fast: args.fail_fast,
         pause: std::time::Duration::from_secs(1),
+        programs: args.allow_exec.then(programs::environment),
         worker: worker(args.worker.as_deref()),
         machine: clock::machine(),
         cancel: &STOP,
     };
     stop_on_interrupt(screen);
-    let terminal = Terminal::new(screen, &plan);
-    let outcome = engine::run(&plan, &wanted, &store, &options, &terminal)?;
+    let terminal = Terminal::new(screen, plan);
+    let outcome = engine::run(plan, &wanted, &store, &options, &terminal)?;
     if args.form.is_json() {
-        screen.print_json(&told(&plan, &outcome, &options.run));
+        screen.print_json(&told(plan, &outcome, &options.run));
     }
     let [_, _, failed, skipped] = outcome.counts();
     if outcome.stopped {

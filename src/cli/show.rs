@@ -24,7 +24,7 @@ pub(crate) fn run(
     let mut found = study::records(target, cache, screen)?;
     if let Some(wanted) = found.plan.selected_port(&target.stage) {
         for record in found.made.values_mut() {
-            record.outputs.retain(|port, _| port == wanted);
+            record.outputs.retain(|port, _| wanted == **port);
         }
     }
     if form.is_json() {

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::plan::TaskId;
 use crate::plan::TaskKey;
 use crate::plan::changes;
+use crate::stage::PortName;
 
 /// One reason for which a task will run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,7 +56,7 @@ pub struct Remade {
     /// The task.
     pub task: TaskId,
     /// The port by which its result leaves.
-    pub port: &'static str,
+    pub port: PortName,
     /// What it made then.
     pub then: Digest,
 }
@@ -134,7 +135,7 @@ impl Causes<'_> {
     /// Returns how a task differs from the run that made something else of it.
     fn since(&self, remade: Remade) -> Vec<Reason> {
         let Some(key) = self.key(remade.task) else { return self.of(remade.task) };
-        let old = self.past.maker(remade.then, remade.port, &key);
+        let old = self.past.maker(remade.then, &remade.port, &key);
         old.map_or_else(Vec::new, |old| self.reasons(remade.task, changes(Some(old), &key)))
     }
 
@@ -170,7 +171,7 @@ impl Causes<'_> {
         let (mut changed, mut joined) = (Vec::new(), Vec::new());
         for (input, _) in fresh {
             let then = self.key(input.task).and_then(|key| {
-                gone.iter().position(|&digest| self.past.maker(digest, input.port, &key).is_some())
+                gone.iter().position(|&digest| self.past.maker(digest, &input.port, &key).is_some())
             });
             match then {
                 Some(place) => {

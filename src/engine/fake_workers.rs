@@ -57,6 +57,7 @@ fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
         fail_fast: false,
         pause: std::time::Duration::ZERO,
         worker: WorkerCommand { program: program.into(), arguments, environment },
+        programs: None,
         machine: Some("here".to_owned()),
         cancel: &NEVER,
     }

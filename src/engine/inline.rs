@@ -1,6 +1,8 @@
-//! Runs a job inside this process: the engine's light stages, and every stage inside a worker.
+//! Runs a job inside this process: the engine's light stages, those that run a program of the user,
+//! and every stage inside a worker.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
@@ -13,10 +15,15 @@ use crate::stage::Context;
 use crate::stage::Produced;
 use crate::stage::StageKind;
 
-/// Runs jobs inside the engine's process, on rayon's threads.
-pub(super) struct Inline;
+/// What programs of the user may inherit of the environment; nothing where none may be started.
+pub(super) type Permission<'a> = Option<&'a BTreeMap<String, OsString>>;
 
-impl Executor for Inline {
+/// Runs jobs inside the engine's process, on rayon's threads.
+pub(super) struct Inline<'a> {
+    pub(super) programs: Permission<'a>,
+}
+
+impl Executor for Inline<'_> {
     fn execute(
         &self,
         kind: &StageKind,
@@ -24,7 +31,7 @@ impl Executor for Inline {
         watch: &Watch<'_>,
         _: &TaskLog,
     ) -> Result<BTreeMap<String, Produced>, Failure> {
-        catch_unwind(AssertUnwindSafe(|| run_here(kind, job, watch)))
+        catch_unwind(AssertUnwindSafe(|| run_here(kind, job, watch, self.programs)))
             .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())))
     }
 }
@@ -34,12 +41,15 @@ pub(super) fn run_here(
     kind: &StageKind,
     job: &Job,
     watch: &Watch<'_>,
+    programs: Permission<'_>,
 ) -> Result<BTreeMap<String, Produced>, Failure> {
     let context = Context {
         seed: job.seed,
         device: job.device,
         threads: job.threads,
         sources: job.sources.clone(),
+        folder: job.folder.clone(),
+        environment: programs,
         checkpoints: job.checkpoints.clone(),
         observer: watch,
     };

@@ -69,6 +69,7 @@ pub use rerun::Verdict;
 pub use rerun::sample;
 pub use run::run;
 pub use status::Status;
+pub use status::pending;
 pub use status::status;
 pub use trainings::HeadStart;
 pub use worker::serve;

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::engine::log::TaskLog;
 use crate::stage::Observer;
 use crate::stage::Tick;
 
@@ -27,6 +28,7 @@ pub(super) struct Watch<'a> {
     tell: &'a (dyn Fn(Signal) + Sync),
     stop: &'a (dyn Fn() -> bool + Sync),
     limit: Option<Duration>,
+    log: Option<TaskLog>,
 }
 
 impl<'a> Watch<'a> {
@@ -34,12 +36,18 @@ impl<'a> Watch<'a> {
         tell: &'a (dyn Fn(Signal) + Sync),
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
-        Self { start: Instant::now(), last: Mutex::new(None), tell, stop, limit: None }
+        Self { start: Instant::now(), last: Mutex::new(None), tell, stop, limit: None, log: None }
     }
 
     /// Sets the longest time that the stage may take, seconds; 0 means no limit.
     pub(super) fn limit(mut self, seconds: u64) -> Self {
         self.limit = (seconds > 0).then(|| Duration::from_secs(seconds));
+        self
+    }
+
+    /// Sets the log that a program's words go to.
+    pub(super) fn log(mut self, log: &TaskLog) -> Self {
+        self.log = Some(log.clone());
         self
     }
 
@@ -66,6 +74,12 @@ impl Observer for Watch<'_> {
 
     fn note(&self, text: &str) {
         (self.tell)(Signal::Note(text.to_owned()));
+    }
+
+    fn said(&self, line: &str) {
+        if let Some(log) = &self.log {
+            log.line(line);
+        }
     }
 
     fn cancelled(&self) -> bool {

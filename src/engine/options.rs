@@ -1,5 +1,6 @@
 //! Options of a run.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -40,6 +41,9 @@ pub struct Options<'a> {
     pub pause: Duration,
     /// How to start a worker.
     pub worker: WorkerCommand,
+    /// What programs of the user may inherit of the environment, by name; absent where none may be
+    /// started.
+    pub programs: Option<BTreeMap<String, OsString>>,
     /// Name of this machine, for the records.
     pub machine: Option<String>,
     /// Set by the user's wish to stop: running stages save a checkpoint and end, nothing new starts.

@@ -171,7 +171,7 @@ fn near_params<'a>(groups: &'a BTreeMap<String, Vec<Run>>, own: &TaskKey) -> Opt
 /// Returns how many images will enter a task, where that is known.
 fn images_in(plan: &Plan, task: &Task) -> u64 {
     let counts = task.all_inputs().filter_map(|(_, input)| {
-        Some(plan.task(input.task).counts.get(input.port)?.total() as u64)
+        Some(plan.task(input.task).counts.get(&*input.port)?.total() as u64)
     });
     counts.sum()
 }

@@ -78,6 +78,7 @@ pub(super) fn options() -> Options<'static> {
             arguments: Vec::new(),
             environment: Vec::new(),
         },
+        programs: None,
         machine: None,
         cancel: &NEVER,
     }

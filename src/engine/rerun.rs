@@ -169,7 +169,9 @@ impl<'a> Reruns<'a> {
         };
         let stop = || self.options.cancel.load(std::sync::atomic::Ordering::SeqCst);
         let watch = Watch::new(&|_| (), &stop);
-        let executor: &dyn Executor = if run_on.is_some() { &self.workers } else { &Inline };
+        let inline = Inline { programs: self.options.programs.as_ref() };
+        let executor: &dyn Executor =
+            if kind.runner == Runner::Torch { &self.workers } else { &inline };
         let produced = executor.execute(kind, &job, &watch, &log)?;
         self.compare(record, &produced)
     }
@@ -211,7 +213,9 @@ impl<'a> Reruns<'a> {
         record: &Record,
         log: &TaskLog,
     ) -> Result<Option<Device>, Failure> {
-        if kind.runner == Runner::Inline {
+        // A program that ran without a GPU runs without one.
+        let is_bound = kind.runner == Runner::Torch || record.device.is_some();
+        if !is_bound {
             return Ok(None);
         }
         let request = match record.device.as_deref() {

@@ -46,6 +46,7 @@ use crate::plan::Plan;
 use crate::plan::TaskId;
 use crate::plan::TaskKey;
 use crate::stage::Device;
+use crate::stage::DeviceRequest;
 use crate::stage::Runner;
 use crate::store::Found;
 use crate::store::Record;
@@ -377,7 +378,9 @@ impl<'a> Run<'a> {
     /// Returns the slots that a task may run in; asks a worker for GPUs where that matters.
     fn slots(&mut self, id: TaskId) -> Result<Vec<Slot>, Failure> {
         let task = self.around.plan.task(id);
-        if task.kind.runner == Runner::Inline {
+        let is_program = task.kind.runner == Runner::Program;
+        let wants_gpu = task.resources.device == DeviceRequest::Cuda;
+        if task.kind.runner == Runner::Inline || is_program && !wants_gpu {
             return Ok(vec![Slot::Inline]);
         }
         let policy = &self.around.options.devices;
@@ -412,7 +415,7 @@ impl<'a> Run<'a> {
         let task = self.around.plan.task(id);
         let cores = self.around.options.cores.max(1);
         let share = match task.kind.runner {
-            Runner::Inline => cores,
+            Runner::Inline | Runner::Program => cores,
             Runner::Torch => (cores / self.torch_slots.max(1)).max(1),
         };
         match task.resources.cpus {

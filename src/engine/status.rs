@@ -76,6 +76,17 @@ pub fn status(plan: &Plan, store: &Store) -> BTreeMap<TaskId, Status> {
     all
 }
 
+/// Returns the tasks that a run to the wanted results may have to run; an empty set means every result.
+/// Some of them may turn out to be there, once what they need has run.
+pub fn pending(plan: &Plan, wanted: &BTreeSet<TaskId>, store: &Store) -> BTreeSet<TaskId> {
+    let mut open = Need::of(plan, wanted, store).open;
+    if !open.is_empty() {
+        let status = status(plan, store);
+        open.retain(|id| status[id].record().is_none());
+    }
+    open
+}
+
 /// Returns the digests of what enters each port of a task; nothing where one is not known.
 pub(super) fn input_digests<'a>(
     task: &Task,
@@ -84,7 +95,7 @@ pub(super) fn input_digests<'a>(
     let mut digests: BTreeMap<String, Vec<Digest>> =
         task.inputs.keys().map(|port| (port.clone(), Vec::new())).collect();
     for (port, input) in task.all_inputs() {
-        let output = record(input.task)?.outputs.get(input.port)?;
+        let output = record(input.task)?.outputs.get(&*input.port)?;
         digests.get_mut(port)?.push(output.digest);
     }
     Some(digests)

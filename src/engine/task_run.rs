@@ -26,6 +26,7 @@ use crate::plan::TaskKey;
 use crate::seed::Seed;
 use crate::stage::Device;
 use crate::stage::Produced;
+use crate::stage::Runner;
 use crate::stage::Trees;
 use crate::store;
 use crate::store::Facts;
@@ -79,13 +80,15 @@ impl<'a> Attempt<'a> {
         let options = self.around.options;
         let stop =
             || options.cancel.load(Ordering::SeqCst) || self.around.halt.load(Ordering::SeqCst);
-        let watch = Watch::new(tell, &stop).limit(self.task.resources.time);
+        let watch = Watch::new(tell, &stop).limit(self.task.resources.time).log(&self.log);
+        let inline = Inline { programs: options.programs.as_ref() };
         let executor: &dyn Executor =
-            if self.device.is_some() { self.around.workers } else { &Inline };
+            if self.task.kind.runner == Runner::Torch { self.around.workers } else { &inline };
         let start = Instant::now();
         let produced = executor
             .execute(self.task.kind, &self.job()?, &watch, &self.log)
             .map_err(|failure| self.overdue(&watch).unwrap_or(failure))?;
+        self.refuse_changed_sources()?;
         let facts = Facts {
             key: serde_json::to_value(&self.key).expect("keys have string keys"),
             recipe: self.task.recipe,
@@ -136,6 +139,19 @@ impl<'a> Attempt<'a> {
         Ok(trees)
     }
 
+    /// Returns a failure where a file from outside is no longer what the key says: what was made may be
+    /// made of either.
+    fn refuse_changed_sources(&self) -> Result<(), Failure> {
+        for (name, source) in &self.task.sources {
+            let same = source.is_unchanged().map_err(|error| Failure::new(error.to_string()))?;
+            if !same {
+                return Err(Failure::new(format!("`{name}` changed while the study ran"))
+                    .help("run again: its new content has another key"));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the failure of a task that took longer than it may.
     fn overdue(&self, watch: &Watch<'_>) -> Option<Failure> {
         let limit = self.task.resources.time;
@@ -151,8 +167,8 @@ impl<'a> Attempt<'a> {
         mut produced: BTreeMap<String, Produced>,
     ) -> Result<BTreeMap<String, Made>, Failure> {
         let mut made = BTreeMap::new();
-        for port in self.task.kind.outputs {
-            let Produced { folder, summary } = produced.remove(port.name).ok_or_else(|| {
+        for port in &self.task.ports.outputs {
+            let Produced { folder, summary } = produced.remove(&*port.name).ok_or_else(|| {
                 Failure::new(format!(
                     "kind `{}` left nothing at its output `{}`",
                     self.task.kind.name, port.name
@@ -167,7 +183,7 @@ impl<'a> Attempt<'a> {
                     folder.display()
                 )));
             }
-            made.insert(port.name.to_owned(), Made { folder, summary });
+            made.insert(port.name.to_string(), Made { folder, summary });
         }
         Ok(made)
     }

@@ -18,6 +18,7 @@ use crate::plan::Source;
 use crate::plan::Task;
 use crate::plan::TaskId;
 use crate::stage::Context;
+use crate::stage::PortName;
 use crate::stage::Runner;
 use crate::stage::Stage;
 use crate::stage::StageError;
@@ -164,13 +165,15 @@ impl Sketch {
         let recipes: Option<Vec<Digest>> =
             inputs.iter().map(|&input| self.plan.task(input).recipe).collect();
         let recipe = recipes.map(|inputs| Digest::of_value(&json!([kind.name, params, inputs])));
-        let refs = inputs.iter().map(|&task| InputRef { task, port: "value" }).collect();
+        let refs =
+            inputs.iter().map(|&task| InputRef { task, port: PortName::new("value") }).collect();
         let has_port = !kind.inputs.is_empty();
         self.plan.tasks.push(Task {
             id,
             stage: stage.to_owned(),
             cell: BTreeMap::new(),
             kind,
+            ports: (kind.ports)(&Value::Null).into(),
             params: params.into(),
             inputs: has_port.then(|| ("terms".to_owned(), refs)).into_iter().collect(),
             seed: 0,

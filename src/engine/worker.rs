@@ -108,7 +108,7 @@ fn answer(
     };
     let stop = || cancel.load(Ordering::SeqCst);
     let watch = Watch::new(&tell, &stop);
-    match catch_unwind(AssertUnwindSafe(|| run_here(kind, job, &watch))) {
+    match catch_unwind(AssertUnwindSafe(|| run_here(kind, job, &watch, None))) {
         Ok(Ok(produced)) => Reply::Done(produced),
         Ok(Err(failure)) => failed(failure, true),
         Err(panic) => failed(Failure::panicked(panic.as_ref()), false),

@@ -26,6 +26,8 @@ use crate::plan::link::Linked;
 use crate::plan::link::LinkedFeed;
 use crate::plan::link::Linker;
 use crate::plan::settle::Settler;
+use crate::plan::settle::source_span;
+use crate::stage::Runner;
 use crate::stage::StageKind;
 
 /// Builds the plan of a study, or returns everything that is wrong with its manifest.
@@ -79,6 +81,7 @@ pub fn build(
         }
     }
     let tasks = tasks.finish();
+    refuse_hidden_images(&tasks, &linked, &mut problems);
     let overrides = document.overrides.clone();
     problems.or(Plan { name: document.name.clone(), axes: axes.all, tasks, overrides })
 }
@@ -94,6 +97,49 @@ fn check_table(document: &Document, axes: &Axes, problems: &mut Problems) {
         let help = did_you_mean(&stage.value, names);
         let message = format!("there is no stage `{}`", stage.value);
         problems.push(Problem::at(stage.span, message).maybe_help(help));
+    }
+}
+
+/// Reports files of a program from which another stage takes images: these would enter it by no port, and
+/// nobody would know what it was made from.
+fn refuse_hidden_images(tasks: &[Task], linked: &[Option<Linked<'_>>], problems: &mut Problems) {
+    let held = |task: &Task| -> Vec<String> {
+        let sources = task.sources.iter();
+        sources
+            .flat_map(|(name, one)| [Some(name.clone()), one.digest.map(|it| it.to_string())])
+            .flatten()
+            .collect()
+    };
+    let (programs, others): (Vec<&Task>, Vec<&Task>) =
+        tasks.iter().partition(|task| task.kind.runner == Runner::Program);
+    if programs.is_empty() {
+        return;
+    }
+    let mut known = BTreeMap::new();
+    for task in others {
+        known.extend(held(task).into_iter().map(|source| (source, &task.stage)));
+    }
+    for task in programs {
+        for wanted in (task.kind.sources)(&task.params) {
+            let digest = task.sources.get(&wanted.name).and_then(|source| source.digest);
+            let digest = digest.map(|digest| digest.to_string()).unwrap_or_default();
+            let Some(other) = known.get(&wanted.name).or_else(|| known.get(&digest)) else {
+                continue;
+            };
+            let stage = linked.iter().flatten().find(|one| one.spec.name.value == task.stage);
+            let message = format!(
+                "`{}` enters stage `{}` as a file, and stage `{other}` loads it",
+                wanted.name, task.stage
+            );
+            let problem = Problem {
+                span: stage.map(|one| source_span(one, &wanted)),
+                ..Problem::nowhere(message)
+            }
+            .help("take it by an input, so that it is known what the program saw");
+            if !problems.0.contains(&problem) {
+                problems.push(problem);
+            }
+        }
     }
 }
 

@@ -82,6 +82,7 @@ impl<'a> Tasks<'a> {
             stage: stage.spec.name.value.clone(),
             cell: self.axes.names(&cell),
             kind: stage.kind,
+            ports: Arc::clone(&stage.ports),
             params: Arc::clone(&settled.params),
             inputs,
             seed: if settled.draws { self.seed_of(&cell).0 } else { 0 },
@@ -120,7 +121,7 @@ impl<'a> Tasks<'a> {
                 }
             }
             if !refs.is_empty() {
-                inputs.insert(input.port.name.to_owned(), refs);
+                inputs.insert(input.port.name.to_string(), refs);
             }
         }
         complete.then_some(inputs)
@@ -225,7 +226,7 @@ impl<'a> Tasks<'a> {
             .collect();
         let joined = |refs: &Vec<InputRef>| {
             refs.iter().try_fold(Counts::default(), |sum, input| {
-                Some(sum.plus(self.made[input.task.0].counts.get(input.port)?))
+                Some(sum.plus(self.made[input.task.0].counts.get(&*input.port)?))
             })
         };
         let inputs = task

@@ -11,10 +11,11 @@ use crate::plan::link::Link;
 use crate::plan::link::Linked;
 use crate::plan::link::LinkedFeed;
 use crate::plan::link::LinkedInput;
+use crate::stage::PortName;
 
 /// What a port takes of one axis.
 struct Take {
-    port: &'static str,
+    port: PortName,
     /// Values held fast; nothing where the axis is followed.
     values: BTreeSet<Option<usize>>,
     /// Where the first of them is written.

@@ -103,7 +103,7 @@ fn leads_out(name: &str) -> bool {
 }
 
 /// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests.
-fn digest(path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
+pub(super) fn digest(path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
     if kind == SourceKind::File {
         return files::digest(path);
     }

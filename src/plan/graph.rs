@@ -12,6 +12,7 @@ use petgraph::graph::DiGraph;
 use petgraph::graph::NodeIndex;
 
 use crate::plan::Plan;
+use crate::stage::PortName;
 
 /// Which stage feeds which; stages are indices.
 pub(super) struct StageGraph(DiGraph<usize, ()>);
@@ -87,7 +88,7 @@ struct Picture<'a> {
     /// Stage, kind, number of tasks.
     stages: Vec<(&'a str, &'a str, usize)>,
     /// Producer, output port, consumer, input port.
-    arrows: BTreeSet<(usize, &'a str, usize, &'a str)>,
+    arrows: BTreeSet<(usize, PortName, usize, &'a str)>,
 }
 
 impl<'a> Picture<'a> {

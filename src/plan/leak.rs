@@ -78,7 +78,7 @@ impl<'a> Scene<'a> {
     /// Returns how manifests write an artifact.
     fn name(&self, input: InputRef) -> String {
         let task = &self.tasks[input.task.0];
-        match task.kind.outputs {
+        match task.ports.outputs.as_slice() {
             [_] => task.stage.clone(),
             _ => format!("{}.{}", task.stage, input.port),
         }
@@ -93,7 +93,7 @@ impl<'a> Scene<'a> {
     /// Returns what a port takes in a task's cell, as the manifest names it.
     fn links(&self, task: &Task, port: &str) -> &'a [Link] {
         let inputs = self.stage(&task.stage).map_or(&[][..], |stage| &stage.inputs);
-        let Some(input) = inputs.iter().find(|input| input.port.name == port) else { return &[] };
+        let Some(input) = inputs.iter().find(|input| input.port.name == *port) else { return &[] };
         match &input.feed {
             LinkedFeed::Same(links) => links,
             LinkedFeed::By { axis, branches } => {

@@ -1,5 +1,10 @@
 //! Linking: the names in a stage's inputs, found among stages, ports, axes and kinds.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
 use crate::manifest::Document;
 use crate::manifest::Feed;
 use crate::manifest::InputSpec;
@@ -13,7 +18,9 @@ use crate::manifest::did_you_mean;
 use crate::manifest::quoted;
 use crate::plan::axes::Axes;
 use crate::plan::axes::Cell;
+use crate::plan::interpolate::has_placeholder;
 use crate::stage::Port;
+use crate::stage::Ports;
 use crate::stage::StageKind;
 
 /// A stage whose kind was found.
@@ -22,6 +29,8 @@ pub(super) struct Linked<'a> {
     pub(super) spec: &'a StageSpec,
     /// Its kind.
     pub(super) kind: &'static StageKind,
+    /// Its ports.
+    pub(super) ports: Arc<Ports>,
     /// What enters.
     pub(super) inputs: Vec<LinkedInput>,
 }
@@ -29,7 +38,7 @@ pub(super) struct Linked<'a> {
 /// An input port with what enters it.
 pub(super) struct LinkedInput {
     /// The port.
-    pub(super) port: &'static Port,
+    pub(super) port: Port,
     /// Where the port is named.
     pub(super) span: Span,
     /// What enters.
@@ -49,7 +58,7 @@ pub(super) struct Link {
     /// The stage that makes it.
     pub(super) stage: usize,
     /// The port by which it leaves.
-    pub(super) port: &'static Port,
+    pub(super) port: Port,
     /// Axes held fast.
     pub(super) slice: Cell,
     /// Where it is named.
@@ -76,6 +85,8 @@ pub(super) struct Linker<'a> {
     pub(super) axes: &'a Axes,
     /// The kind of each stage, where it was found.
     kinds: Vec<Option<&'static StageKind>>,
+    /// The ports of each stage; none where its kind was not found.
+    ports: Vec<Arc<Ports>>,
 }
 
 impl<'a> Linker<'a> {
@@ -100,15 +111,28 @@ impl<'a> Linker<'a> {
             }
             found
         };
-        let found = document.stages.iter().map(find).collect();
-        Self { document, axes, kinds: found }
+        let found: Vec<_> = document.stages.iter().map(find).collect();
+        let mut shared: BTreeMap<&str, Arc<Ports>> = BTreeMap::new();
+        let mut ports = |(spec, kind): (&StageSpec, Option<&'static StageKind>)| match kind {
+            None => Arc::new(Ports { inputs: Vec::new(), outputs: Vec::new() }),
+            Some(kind) if kind.declares.is_empty() => {
+                let new = || Arc::new((kind.ports)(&Value::Null));
+                Arc::clone(shared.entry(kind.name).or_insert_with(new))
+            }
+            Some(kind) => {
+                refuse_placeholders(spec, kind, problems);
+                Arc::new((kind.ports)(&spec.params.to_json()))
+            }
+        };
+        let ports = document.stages.iter().zip(found.iter().copied()).map(&mut ports).collect();
+        Self { document, axes, kinds: found, ports }
     }
 
     /// Links every stage; a stage of unknown kind gives nothing.
     pub(super) fn link_all(&self, problems: &mut Problems) -> Vec<Option<Linked<'a>>> {
-        let stages = self.document.stages.iter().zip(&self.kinds);
+        let stages = self.document.stages.iter().zip(&self.kinds).zip(&self.ports);
         stages
-            .map(|(spec, kind)| {
+            .map(|((spec, kind), ports)| {
                 let Some(kind) = *kind else {
                     spec.inputs.iter().for_each(|input| self.look_up(spec, input, problems));
                     return None;
@@ -116,15 +140,15 @@ impl<'a> Linker<'a> {
                 let inputs = spec
                     .inputs
                     .iter()
-                    .filter_map(|input| self.link_input(spec, kind, input, problems))
+                    .filter_map(|input| self.link_input(spec, (kind, ports), input, problems))
                     .collect();
                 // A port that a wrong name was meant for has been suggested there.
                 let near = |wrong: &InputSpec, port: &Port| {
-                    kind.input(&wrong.port.value).is_none()
-                        && did_you_mean(&wrong.port.value, [port.name]).is_some()
+                    ports.input(&wrong.port.value).is_none()
+                        && did_you_mean(&wrong.port.value, [&*port.name]).is_some()
                 };
-                for port in kind.inputs.iter().filter(|port| !port.optional) {
-                    let named = |input: &InputSpec| input.port.value == port.name;
+                for port in ports.inputs.iter().filter(|port| !port.optional) {
+                    let named = |input: &InputSpec| port.name == *input.port.value;
                     if !spec.inputs.iter().any(|input| named(input) || near(input, port)) {
                         let message =
                             format!("stage `{}` has no input `{}`", spec.name.value, port.name);
@@ -137,7 +161,7 @@ impl<'a> Linker<'a> {
                         problems.push(Problem::at(spec.name.span, message).help(help));
                     }
                 }
-                Some(Linked { spec, kind, inputs })
+                Some(Linked { spec, kind, ports: Arc::clone(ports), inputs })
             })
             .collect()
     }
@@ -145,15 +169,21 @@ impl<'a> Linker<'a> {
     fn link_input(
         &self,
         spec: &StageSpec,
-        kind: &'static StageKind,
+        (kind, ports): (&StageKind, &Ports),
         input: &InputSpec,
         problems: &mut Problems,
     ) -> Option<LinkedInput> {
-        let Some(port) = kind.input(&input.port.value) else {
-            let names = || kind.inputs.iter().map(|port| port.name);
+        let Some(port) = ports.input(&input.port.value) else {
+            let names = || ports.inputs.iter().map(|port| &*port.name);
+            if is_declared(spec, "inputs", &input.port.value) {
+                return None; // what is wrong with its declaration is told there
+            }
             let message = format!("kind `{}` has no input `{}`", kind.name, input.port.value);
-            let help = did_you_mean(&input.port.value, names())
-                .unwrap_or_else(|| format!("its inputs are {}", quoted(names())));
+            let others = match (kind.declares, names().next()) {
+                ([], _) | (_, Some(_)) => format!("its inputs are {}", quoted(names())),
+                _ => format!("declare it below `params.inputs`: `{}: TYPE`", input.port.value),
+            };
+            let help = did_you_mean(&input.port.value, names()).unwrap_or(others);
             problems.push(Problem::at(input.port.span, message).help(help));
             self.look_up(spec, input, problems);
             return None;
@@ -175,18 +205,16 @@ impl<'a> Linker<'a> {
                 LinkedFeed::By { axis, branches: found }
             }
         };
-        Some(LinkedInput { port, span: input.port.span, feed })
+        Some(LinkedInput { port: *port, span: input.port.span, feed })
     }
 
     /// Says who gives an artifact of a type: the stage that was named, by another output, else the
     /// others.
     fn who_gives(&self, stage: usize, artifact: &str) -> String {
         let outputs = |at: usize| {
-            let (name, kind) = (&self.document.stages[at].name.value, self.kinds[at]);
-            let ports =
-                kind.into_iter().flat_map(|kind| kind.outputs.iter().map(move |p| (kind, p)));
-            let fitting = ports.filter(|(_, port)| port.artifact == artifact);
-            fitting.map(|(kind, port)| output_name(name, kind, port)).collect::<Vec<_>>()
+            let (name, ports) = (&self.document.stages[at].name.value, &self.ports[at]);
+            let fitting = ports.outputs.iter().filter(|port| port.artifact == artifact);
+            fitting.map(|port| output_name(name, ports, port)).collect::<Vec<_>>()
         };
         if let [own, ..] = outputs(stage).as_slice() {
             return format!("did you mean `{own}`?");
@@ -201,7 +229,7 @@ impl<'a> Linker<'a> {
     fn links(
         &self,
         spec: &StageSpec,
-        port: &'static Port,
+        port: &Port,
         place: &Located<String>,
         references: &[Reference],
         problems: &mut Problems,
@@ -259,10 +287,32 @@ impl<'a> Linker<'a> {
         found
     }
 
+    /// Returns the output that is meant where only a stage is named: its first, or its only one where
+    /// a manifest declares them, which gives them no order.
+    fn only_output(
+        &self,
+        stage: usize,
+        reference: &Reference,
+        problems: &mut Problems,
+    ) -> Option<&Port> {
+        let outputs = &self.ports[stage].outputs;
+        let declares = self.kinds[stage].is_some_and(|kind| !kind.declares.is_empty());
+        if declares && outputs.len() > 1 {
+            let name = &reference.stage.value;
+            let names: Vec<String> =
+                outputs.iter().map(|port| format!("{name}.{}", port.name)).collect();
+            let message = format!("stage `{name}` declares several outputs; one is to be named");
+            let help = format!("write {}", quoted(names.iter().map(String::as_str)));
+            problems.push(Problem::at(reference.span, message).help(help));
+            return None;
+        }
+        outputs.first()
+    }
+
     fn link(
         &self,
         spec: &StageSpec,
-        port: &'static Port,
+        port: &Port,
         reference: &Reference,
         problems: &mut Problems,
     ) -> Option<Link> {
@@ -279,14 +329,19 @@ impl<'a> Linker<'a> {
             .iter()
             .map(|(axis, value)| self.axes.point(axis, value, problems))
             .collect();
-        let producer = self.kinds[stage]?;
+        let (producer, ports) = (self.kinds[stage]?, &self.ports[stage]);
         let from = match &reference.port {
-            None => producer.outputs.first()?,
-            Some(name) => producer.output(&name.value).or_else(|| {
-                let names = || producer.outputs.iter().map(|port| port.name);
+            None => self.only_output(stage, reference, problems)?,
+            Some(name) => ports.output(&name.value).or_else(|| {
+                if is_declared(&self.document.stages[stage], "outputs", &name.value) {
+                    return None;
+                }
+                let names = || ports.outputs.iter().map(|port| &*port.name);
                 let message = format!(
-                    "stage `{}` (a `{}`) has no output `{}`",
-                    wanted.value, producer.name, name.value
+                    "stage `{}` ({}) has no output `{}`",
+                    wanted.value,
+                    article(producer.name),
+                    name.value
                 );
                 let help = did_you_mean(&name.value, names())
                     .unwrap_or_else(|| format!("its outputs are {}", quoted(names())));
@@ -308,13 +363,32 @@ impl<'a> Linker<'a> {
             problems.push(Problem::at(reference.span, message).help(help));
             return None;
         }
-        Some(Link { stage, port: from, slice: slice?, span: reference.span })
+        Some(Link { stage, port: *from, slice: slice?, span: reference.span })
     }
 }
 
+/// Reports placeholders in params that declare ports: what flows where is the same in every cell.
+fn refuse_placeholders(spec: &StageSpec, kind: &StageKind, problems: &mut Problems) {
+    for name in kind.declares {
+        let path = [(*name).to_owned()];
+        if spec.params.at(&path).is_some_and(has_placeholder) {
+            let stage = &spec.name.value;
+            let message =
+                format!("stage `{stage}`: `params.{name}` declares ports with a `${{...}}`");
+            let help = "write names and types of ports out: they are the same in every cell";
+            problems.push(Problem::at(spec.params.span_at(&path, false), message).help(help));
+        }
+    }
+}
+
+/// Returns whether params declare a port, rightly or not.
+fn is_declared(spec: &StageSpec, param: &str, port: &str) -> bool {
+    !spec.params.is_null() && spec.params.at(&[param.to_owned(), port.to_owned()]).is_some()
+}
+
 /// Returns a stage's output as manifests write it; the first needs no name.
-fn output_name(stage: &str, kind: &StageKind, port: &Port) -> String {
-    match kind.outputs.first() {
+fn output_name(stage: &str, ports: &Ports, port: &Port) -> String {
+    match ports.outputs.first() {
         Some(first) if first.name == port.name => stage.to_owned(),
         _ => format!("{stage}.{}", port.name),
     }

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::plan::Task;
 use crate::plan::TaskId;
 use crate::plan::TaskKey;
+use crate::stage::PortName;
 
 /// The tasks so far, told apart by the images that they give.
 #[derive(Default)]
@@ -29,7 +30,7 @@ impl Origins {
     pub(super) fn add(&mut self, task: &Task) {
         let inputs =
             task.all_inputs().map(|(port, input)| (port, self.firsts[input.task.0], input.port));
-        let inputs: Vec<(&str, TaskId, &str)> = inputs.collect();
+        let inputs: Vec<(&str, TaskId, PortName)> = inputs.collect();
         let files: Vec<&String> = task.sources.keys().collect();
         // What a file holds follows from its name here, so it is told from others by that alone.
         let TaskKey { format, kind, mut params, seed, version, .. } = task.own_key();

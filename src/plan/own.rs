@@ -81,7 +81,7 @@ fn name(plan: &Plan, task: &Task, input: InputRef, rename: &BTreeMap<String, Str
     let held: Vec<String> = held.map(|(axis, value)| format!("{axis}={value}")).collect();
     let stage = rename.get(&producer.stage).unwrap_or(&producer.stage);
     let slice = if held.is_empty() { String::new() } else { format!("[{}]", held.join(",")) };
-    match producer.kind.outputs {
+    match producer.ports.outputs.as_slice() {
         [_] => format!("{stage}{slice}"),
         _ => format!("{stage}{slice}.{}", input.port),
     }

@@ -14,12 +14,13 @@ use crate::plan::origin::Origins;
 use crate::plan::strand::Strand;
 use crate::stage::Lineage;
 use crate::stage::Port;
+use crate::stage::PortName;
 use crate::stage::Role;
 
 /// Images that reach a port that they may not reach.
 pub(super) struct Violation {
     /// The input port.
-    pub(super) port: &'static str,
+    pub(super) port: PortName,
     /// Place of the artifact among those that enter the port.
     pub(super) index: usize,
     /// How they come there.
@@ -38,7 +39,7 @@ pub(super) enum Fault {
     /// come this way.
     Known {
         /// The port of the model.
-        port: &'static str,
+        port: PortName,
         /// How they come there.
         way: Way,
     },
@@ -54,7 +55,7 @@ type Strands = BTreeSet<Strand>;
 pub(super) struct Proof {
     /// For each task and output port, the strands of its images but for those that were permitted
     /// where they may not be.
-    strands: Vec<BTreeMap<&'static str, Strands>>,
+    strands: Vec<BTreeMap<PortName, Strands>>,
     origins: Origins,
 }
 
@@ -67,8 +68,8 @@ impl Proof {
     pub(super) fn add(&mut self, task: &Task, tasks: &[Task], permitted: bool) -> Vec<Violation> {
         let mut found = Vec::new();
         let mut entering = Strands::new();
-        for port in task.kind.inputs {
-            for (index, &input) in task.inputs.get(port.name).into_iter().flatten().enumerate() {
+        for port in &task.ports.inputs {
+            for (index, &input) in task.inputs.get(&*port.name).into_iter().flatten().enumerate() {
                 let barred = self.barred(port, input);
                 let forgiven = permitted && barred.is_some();
                 let counts = |strand: &&Strand| {
@@ -89,7 +90,7 @@ impl Proof {
         found
     }
 
-    fn leaving(&mut self, task: &Task, entering: &Strands) -> BTreeMap<&'static str, Strands> {
+    fn leaving(&mut self, task: &Task, entering: &Strands) -> BTreeMap<PortName, Strands> {
         self.origins.add(task);
         let id = self.origins.first(task.id);
         let strands = |port: &Port| match port.lineage {
@@ -99,11 +100,11 @@ impl Proof {
                 entering.iter().map(|strand| strand.divided(id, port.name, part)).collect()
             }
         };
-        task.kind.outputs.iter().map(|port| (port.name, strands(port))).collect()
+        task.ports.outputs.iter().map(|port| (port.name, strands(port))).collect()
     }
 
     fn strands(&self, input: InputRef) -> &Strands {
-        &self.strands[input.task.0][input.port]
+        &self.strands[input.task.0][&input.port]
     }
 
     /// Returns what of an input the role of its port does not admit.
@@ -136,8 +137,8 @@ impl Proof {
             if strand.partition() == Some(Partition::Train) {
                 continue;
             }
-            for other in task.kind.inputs.iter().filter(|other| other.name != port.name) {
-                for &from in task.inputs.get(other.name).into_iter().flatten() {
+            for other in task.ports.inputs.iter().filter(|other| other.name != port.name) {
+                for &from in task.inputs.get(&*other.name).into_iter().flatten() {
                     let trained = |one: &&Strand| one.partition() == Some(Partition::Train);
                     let mut ways = self.strands(from).iter().filter(trained);
                     if let Some(way) = ways.find(|way| !self.are_apart(way, strand)) {
@@ -183,7 +184,7 @@ pub(super) fn partitions(task: &Task, tasks: &[Task]) -> BTreeMap<String, BTreeS
     let undivided = BTreeSet::from(UNDIVIDED);
     let mut entering = BTreeSet::new();
     for (port, input) in task.all_inputs() {
-        let selects = task.kind.input(port).is_some_and(|port| port.role == Role::Select);
+        let selects = task.ports.input(port).is_some_and(|port| port.role == Role::Select);
         // To choose between epochs by validation images is what they are for: the choice does not
         // make its result one of validation images.
         let partitions = made_from(tasks, input).iter().copied();
@@ -199,11 +200,11 @@ pub(super) fn partitions(task: &Task, tasks: &[Task]) -> BTreeMap<String, BTreeS
             kept.chain([part]).collect()
         }
     };
-    task.kind.outputs.iter().map(|port| (port.name.to_owned(), label(port.lineage))).collect()
+    task.ports.outputs.iter().map(|port| (port.name.to_string(), label(port.lineage))).collect()
 }
 
 fn made_from(tasks: &[Task], input: InputRef) -> &BTreeSet<Partition> {
-    &tasks[input.task.0].partitions[input.port]
+    &tasks[input.task.0].partitions[&*input.port]
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::manifest::did_you_mean;
 use crate::manifest::quoted;
 use crate::plan::Plan;
 use crate::plan::TaskId;
+use crate::stage::PortName;
 
 /// Tasks of one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Selection {
     /// The tasks, in order; never empty.
     pub tasks: BTreeSet<TaskId>,
     /// The output port, where one is named.
-    pub port: Option<&'static str>,
+    pub port: Option<PortName>,
 }
 
 /// A text that selects no task.
@@ -42,7 +43,7 @@ impl Plan {
             let names = || self.stage_names().into_iter();
             return Err(unknown(&format!("there is no stage `{stage}`"), stage, "stages", names));
         };
-        let kind = first.kind;
+        let ports = &first.ports;
         let spans: BTreeSet<String> = first.cell.keys().cloned().collect();
         let mut named = BTreeSet::new();
         for (axis, value) in &reference.slice {
@@ -76,10 +77,10 @@ impl Plan {
         let port = match &reference.port {
             None => None,
             Some(port) => {
-                Some(kind.output(&port.value).map(|port| port.name).ok_or_else(|| {
+                Some(ports.output(&port.value).map(|port| port.name).ok_or_else(|| {
                     let message = format!("stage `{stage}` has no output `{}`", port.value);
                     unknown(&message, &port.value, "its outputs", || {
-                        kind.outputs.iter().map(|port| port.name)
+                        ports.outputs.iter().map(|port| &*port.name)
                     })
                 })?)
             }
@@ -88,7 +89,7 @@ impl Plan {
     }
 
     /// Returns the output port that a text names, where it names one.
-    pub fn selected_port(&self, text: &str) -> Option<&'static str> {
+    pub fn selected_port(&self, text: &str) -> Option<PortName> {
         self.select(text).ok()?.port
     }
 
@@ -154,7 +155,7 @@ mod tests {
             names("fit[seed=2, arm=sum+fake]"),
             ["fit[arm=sum+fake,rate=0.1,seed=2]", "fit[arm=sum+fake,rate=0.2,seed=2]"]
         );
-        assert_eq!(plan.select("parts.test").unwrap().port, Some("test"));
+        assert_eq!(plan.select("parts.test").unwrap().port.as_deref(), Some("test"));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use crate::artifact::Partition;
 use crate::plan::TaskId;
+use crate::stage::PortName;
 
 /// A part of what a split divided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Part {
     split: TaskId,
-    port: &'static str,
+    port: PortName,
     partition: Partition,
 }
 
@@ -30,7 +31,7 @@ impl Strand {
     }
 
     /// Returns the strand of those of its images that leave a split by a port.
-    pub(super) fn divided(&self, split: TaskId, port: &'static str, partition: Partition) -> Self {
+    pub(super) fn divided(&self, split: TaskId, port: PortName, partition: Partition) -> Self {
         let mut parts = self.parts.clone();
         parts.push(Part { split, port, partition });
         Self { source: self.source, parts }
@@ -67,6 +68,7 @@ mod tests {
     use proptest::proptest;
 
     use super::Partition;
+    use super::PortName;
     use super::Strand;
     use super::TaskId;
 
@@ -80,7 +82,7 @@ mod tests {
         (0..2_usize, parts).prop_map(|(source, parts)| {
             let way = Strand::of(TaskId(source));
             parts.into_iter().fold(way, |way, (split, (port, partition))| {
-                way.divided(TaskId(split), port, partition)
+                way.divided(TaskId(split), PortName::new(port), partition)
             })
         })
     }
@@ -90,7 +92,7 @@ mod tests {
         fn being_apart_goes_both_ways_and_is_inherited(one in strands(), two in strands()) {
             prop_assert_eq!(one.is_apart_from(&two), two.is_apart_from(&one));
             prop_assert!(!one.is_apart_from(&one));
-            let smaller = one.divided(TaskId(9), "train", Partition::Train);
+            let smaller = one.divided(TaskId(9), PortName::new("train"), Partition::Train);
             prop_assert!(!smaller.is_apart_from(&one));
             prop_assert!(!one.is_apart_from(&two) || smaller.is_apart_from(&two));
             prop_assert_eq!(smaller.before(), Some(one));
@@ -100,14 +102,19 @@ mod tests {
     #[test]
     fn parts_of_one_split_are_apart_and_those_of_two_are_not() {
         let all = Strand::of(TaskId(0));
-        let part = |split, port, partition| all.divided(TaskId(split), port, partition);
+        let part =
+            |split, port, partition| all.divided(TaskId(split), PortName::new(port), partition);
         let train = part(1, "train", Partition::Train);
         assert!(train.is_apart_from(&part(1, "test", Partition::Test)));
         assert!(!train.is_apart_from(&part(2, "test", Partition::Test)));
         assert!(!train.is_apart_from(&all));
         assert!(train.is_apart_from(&Strand::of(TaskId(5))));
         assert_eq!(all.partition(), None);
-        let again = part(1, "test", Partition::Test).divided(TaskId(2), "train", Partition::Train);
+        let again = part(1, "test", Partition::Test).divided(
+            TaskId(2),
+            PortName::new("train"),
+            Partition::Train,
+        );
         assert_eq!(again.partition(), Some(Partition::Test));
     }
 }

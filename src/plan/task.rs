@@ -12,10 +12,15 @@ use serde_json::Value;
 
 use crate::artifact::Partition;
 use crate::digest::Digest;
+use crate::files;
 use crate::plan::TaskKey;
+use crate::plan::data;
 use crate::plan::key::FORMAT;
 use crate::stage::Counts;
+use crate::stage::PortName;
+use crate::stage::Ports;
 use crate::stage::Resources;
+use crate::stage::SourceKind;
 use crate::stage::StageKind;
 
 /// A task of a plan: an index into [`Plan::tasks`].
@@ -50,13 +55,22 @@ pub struct Source {
     pub digest: Option<Digest>,
 }
 
+impl Source {
+    /// Returns whether its content is still what it was found to be; one that was found nowhere is.
+    pub fn is_unchanged(&self) -> Result<bool, files::Error> {
+        let Some(path) = &self.path else { return Ok(true) };
+        let kind = if path.is_dir() { SourceKind::Folder } else { SourceKind::File };
+        Ok(Some(data::digest(path, kind)?) == self.digest)
+    }
+}
+
 /// An artifact that enters a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct InputRef {
     /// The task that makes it.
     pub task: TaskId,
     /// The output port by which it leaves.
-    pub port: &'static str,
+    pub port: PortName,
 }
 
 /// One stage in one cell of the study.
@@ -70,6 +84,8 @@ pub struct Task {
     pub cell: BTreeMap<String, String>,
     /// Kind of stage.
     pub kind: &'static StageKind,
+    /// What enters and what leaves.
+    pub ports: Arc<Ports>,
     /// Params, complete with defaults and with every `${...}` resolved.
     pub params: Arc<Value>,
     /// Port -> what enters it, in order.

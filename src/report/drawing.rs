@@ -78,7 +78,7 @@ impl Drawing {
             stages[at].tasks += 1;
             for (port, input) in task.all_inputs() {
                 let from = places[plan.task(input.task).stage.as_str()];
-                let (output, input) = (input.port.to_owned(), port.to_owned());
+                let (output, input) = (input.port.to_string(), port.to_owned());
                 stages[at].layer = stages[at].layer.max(stages[from].layer + 1);
                 flows.insert(Flow { from, output, to: at, input });
             }

@@ -27,6 +27,8 @@ pub struct KindGuide {
     pub inputs: &'static [Port],
     /// What leaves.
     pub outputs: &'static [Port],
+    /// Params that declare ports beside these.
+    pub declares: &'static [&'static str],
     /// What can be set.
     pub params: Vec<Param>,
 }
@@ -42,6 +44,7 @@ impl KindGuide {
             runner: kind.runner,
             inputs: kind.inputs,
             outputs: kind.outputs,
+            declares: kind.declares,
             params: params::params(&(kind.schema)(), defaults.as_ref()),
         }
     }
@@ -54,7 +57,13 @@ impl KindGuide {
                 .iter()
                 .map(|port| format!("  {} ({}): {}\n", port.name, passes(port), sentence(port)))
                 .collect();
-            let lines = if lines.is_empty() { "  none\n".to_owned() } else { lines.concat() };
+            let lines = match lines.as_slice() {
+                [] if self.declares.contains(&title) => {
+                    format!("  those that params.{title} declares\n")
+                }
+                [] => "  none\n".to_owned(),
+                lines => lines.concat(),
+            };
             parts.push(format!("{title}\n{lines}"));
         }
         let mut lines = String::new();
@@ -81,6 +90,14 @@ impl KindGuide {
                 lines.push(String::new());
             }
         }
+        if !self.declares.is_empty() {
+            let names: Vec<String> =
+                self.declares.iter().map(|name| format!("`params.{name}`")).collect();
+            lines.extend([
+                format!("Its ports are those that {} declare.", names.join(" and ")),
+                String::new(),
+            ]);
+        }
         if !self.params.is_empty() {
             lines.push("| Param | Takes | Default | Meaning |".to_owned());
             lines.push("| --- | --- | --- | --- |".to_owned());
@@ -93,6 +110,7 @@ impl KindGuide {
     fn runs(&self) -> String {
         let place = match self.runner {
             Runner::Inline => "Runs on the CPU, inside `ablate`.",
+            Runner::Program => "Runs a program of its own, outside `ablate`.",
             Runner::Torch => "Runs in `ablate-worker`, on a GPU where there is one.",
         };
         format!("{place} Version {}.", self.version)

@@ -56,7 +56,7 @@ pub(super) fn training_sets(study: &Study<'_>, table: &StudyTable) -> Markup {
 /// Returns which parts of the data set each trained thing has seen, one line a stage.
 pub(super) fn partitions(study: &Study<'_>) -> Markup {
     let trained = |task: &&Task| {
-        let outputs = task.kind.outputs.iter();
+        let outputs = task.ports.outputs.iter();
         outputs.clone().any(|port| [Classifier::TYPE, Gan::TYPE].contains(&port.artifact))
     };
     let mut lines: Vec<(String, String, String)> = Vec::new();
@@ -126,9 +126,9 @@ fn digests(study: &Study<'_>, task: &Task) -> Markup {
 }
 
 fn images(task: &Task) -> String {
-    let ports = task.kind.outputs.iter().filter(|port| port.artifact == ImageSet::TYPE);
+    let ports = task.ports.outputs.iter().filter(|port| port.artifact == ImageSet::TYPE);
     let counts: Vec<String> = ports
-        .filter_map(|port| task.counts.get(port.name))
+        .filter_map(|port| task.counts.get(&*port.name))
         .map(|counts| thousands(counts.total()))
         .collect();
     counts.join(", ")

@@ -37,6 +37,7 @@ use crate::seed::Seed;
 use crate::stage::Context;
 use crate::stage::Counts;
 use crate::stage::Lineage;
+use crate::stage::PortName;
 use crate::stage::Resources;
 use crate::stage::Runner;
 use crate::stage::Stage;
@@ -232,17 +233,21 @@ fn push(
     let id = TaskId(plan.tasks.len());
     let mut ports: BTreeMap<String, Vec<InputRef>> = BTreeMap::new();
     for (port, task, from) in inputs {
-        ports.entry((*port).into()).or_default().push(InputRef { task: *task, port: from });
+        ports
+            .entry((*port).into())
+            .or_default()
+            .push(InputRef { task: *task, port: PortName::new(from) });
     }
     let kind = &KINDS[kind];
     let params = (kind.resolve)(&json!({})).expect("toys have defaults");
     let train = BTreeSet::from([Partition::Train]);
-    let partition = |port: &crate::stage::Port| (port.name.to_owned(), train.clone());
+    let partition = |port: &crate::stage::Port| (port.name.to_string(), train.clone());
     plan.tasks.push(Task {
         id,
         stage: stage.into(),
         cell: cell.iter().map(|(axis, value)| ((*axis).into(), (*value).into())).collect(),
         kind,
+        ports: (kind.ports)(&json!({})).into(),
         params: params.into(),
         inputs: ports,
         seed: 1,
@@ -274,7 +279,7 @@ pub(super) fn study(plan: &Plan) -> Study<'_> {
         .iter()
         .map(|task| {
             let digest = Digest::of_bytes(task.to_string().as_bytes());
-            (task.id, BTreeMap::from([(task.kind.outputs[0].name.to_owned(), digest)]))
+            (task.id, BTreeMap::from([(task.ports.outputs[0].name.to_string(), digest)]))
         })
         .collect();
     let galleries = vec![

@@ -174,16 +174,17 @@ fn inputs(kind: &StageKind) -> Value {
             "additionalProperties": {"anyOf": feed},
         });
         let feed = json!({"description": port.about, "anyOf": [one, list, {"type": "null"}, by]});
-        (port.name.to_owned(), feed)
+        (port.name.to_string(), feed)
     };
+    let declared = !kind.declares.is_empty();
     let ports: Map<String, Value> = kind.inputs.iter().map(port).collect();
-    json!({"type": ["object", "null"], "additionalProperties": false, "properties": ports})
+    json!({"type": ["object", "null"], "additionalProperties": declared, "properties": ports})
 }
 
 /// Returns what a stage of a kind must have in a manifest that extends no other.
 fn required_inputs(kind: &StageKind) -> Option<Value> {
     let needed = kind.inputs.iter().filter(|port| !port.optional).map(|port| port.name);
-    let needed: Vec<&str> = needed.collect();
+    let needed: Vec<_> = needed.collect();
     (!needed.is_empty()).then(|| {
         json!({
             "if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]},

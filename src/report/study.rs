@@ -160,10 +160,10 @@ impl<'a> Study<'a> {
         }
         study.galleries = gallery::read(plan, find)?;
         for task in &plan.tasks {
-            for port in task.kind.outputs {
+            for port in &task.ports.outputs {
                 if let Some(found) = find(InputRef { task: task.id, port: port.name }) {
                     let ports = study.digests.entry(task.id).or_default();
-                    ports.insert(port.name.to_owned(), found.digest);
+                    ports.insert(port.name.to_string(), found.digest);
                 }
             }
         }
@@ -186,14 +186,14 @@ pub(super) fn outputs_of<'p>(
     artifact: &'static str,
 ) -> impl Iterator<Item = InputRef> + 'p {
     plan.tasks.iter().flat_map(move |task| {
-        let ports = task.kind.outputs.iter().filter(move |port| port.artifact == artifact);
+        let ports = task.ports.outputs.iter().filter(move |port| port.artifact == artifact);
         ports.map(|port| InputRef { task: task.id, port: port.name })
     })
 }
 
 /// Returns the type of the artifact that leaves at an output.
 pub(super) fn artifact_of(plan: &Plan, output: InputRef) -> &'static str {
-    plan.task(output.task).kind.output(output.port).map_or("", |port| port.artifact)
+    plan.task(output.task).ports.output(&output.port).map_or("", |port| port.artifact)
 }
 
 fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, Error> {
@@ -225,14 +225,14 @@ fn read_history(tree: &Tree) -> Result<History, Error> {
 
 /// Returns the image sets that a task fits by.
 fn training(plan: &Plan, model: &Task, find: &Finder<'_>) -> Vec<TrainingPart> {
-    let fits = |port: &str| model.kind.input(port).is_some_and(|port| port.role == Role::Fit);
+    let fits = |port: &str| model.ports.input(port).is_some_and(|port| port.role == Role::Fit);
     model
         .all_inputs()
         .filter(|(port, input)| fits(port) && artifact_of(plan, *input) == ImageSet::TYPE)
         .map(|(_, input)| {
             let maker = plan.task(input.task);
-            let first = maker.kind.outputs.first().map(|port| port.name);
-            let port = if first == Some(input.port) { "" } else { input.port };
+            let first = maker.ports.outputs.first().map(|port| port.name);
+            let port = if first == Some(input.port) { "" } else { &*input.port };
             let dot = if port.is_empty() { "" } else { "." };
             let name = format!("{maker}{dot}{port}");
             TrainingPart { task: name, images: images(maker, input, find) }
@@ -242,7 +242,7 @@ fn training(plan: &Plan, model: &Task, find: &Finder<'_>) -> Vec<TrainingPart> {
 
 fn images(maker: &Task, output: InputRef, find: &Finder<'_>) -> Option<usize> {
     let counted = find(output).and_then(|found| found.summary["images"].as_u64());
-    let forecast = || maker.counts.get(output.port).map(crate::stage::Counts::total);
+    let forecast = || maker.counts.get(&*output.port).map(crate::stage::Counts::total);
     // A claim of a record: no more is believed than can be added up.
     counted.map(|images| images.min(u64::from(u32::MAX)) as usize).or_else(forecast)
 }

@@ -1,6 +1,7 @@
 //! Everything that a running stage may use beside its params and inputs.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -34,6 +35,9 @@ pub trait Observer: Sync {
     /// Hears something worth a line in the log.
     fn note(&self, text: &str);
 
+    /// Hears a line of a program that the stage runs: for its log alone.
+    fn said(&self, _line: &str) {}
+
     /// Answers whether the stage should stop at its next opportunity.
     fn cancelled(&self) -> bool;
 
@@ -51,6 +55,10 @@ pub struct Context<'a> {
     pub threads: usize,
     /// Where the sources lie, by the name that the params give them.
     pub sources: BTreeMap<String, PathBuf>,
+    /// Empty folder of this very task, which is removed when it has ended.
+    pub folder: PathBuf,
+    /// What a program of the user may inherit of the environment; absent where none may be started.
+    pub environment: Option<&'a BTreeMap<String, OsString>>,
     /// Folder for checkpoints of this very task, kept until it has finished; absent where none is.
     pub checkpoints: Option<PathBuf>,
     /// Whoever watches.

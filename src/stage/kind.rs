@@ -16,6 +16,7 @@ use crate::stage::Inputs;
 use crate::stage::Outputs;
 use crate::stage::ParamProblem;
 use crate::stage::Port;
+use crate::stage::Ports;
 use crate::stage::Resources;
 use crate::stage::SourceRef;
 use crate::stage::Stage;
@@ -31,6 +32,8 @@ pub enum Runner {
     Inline,
     /// In a worker process, with libtorch.
     Torch,
+    /// In a process of its own, which the stage starts: a program of the user.
+    Program,
 }
 
 /// What a run left at one output port.
@@ -66,12 +69,16 @@ pub struct StageKind {
     pub appearance: &'static [&'static str],
     /// Params that make up the course of a training.
     pub course_params: &'static [&'static str],
-    /// What enters.
+    /// Params that declare ports beside these, without `${...}`.
+    pub declares: &'static [&'static str],
+    /// What enters every stage of the kind.
     pub inputs: &'static [Port],
-    /// What leaves; the first is meant where a manifest names only the stage.
+    /// What leaves every stage of the kind; the first is meant where a manifest names only the stage.
     pub outputs: &'static [Port],
     /// Returns the JSON schema of the params.
     pub schema: fn() -> Value,
+    /// Returns the ports of a stage by its params as they are written.
+    pub ports: fn(&Value) -> Ports,
     /// Fills in defaults, or returns every problem of the params.
     pub resolve: fn(&Value) -> Result<Value, Vec<ParamProblem>>,
     /// Returns what a run takes.
@@ -89,8 +96,8 @@ pub struct StageKind {
 }
 
 impl StageKind {
-    /// Returns the kind that a type implements. All functions but `schema` and `resolve` expect
-    /// params that went through `resolve`.
+    /// Returns the kind that a type implements. All functions but `schema`, `ports` and `resolve`
+    /// expect params that went through `resolve`.
     pub const fn of<S: Stage>() -> Self {
         Self {
             name: S::KIND,
@@ -100,9 +107,11 @@ impl StageKind {
             beside_key: S::BESIDE_KEY,
             appearance: S::APPEARANCE,
             course_params: S::COURSE,
+            declares: S::DECLARES,
             inputs: S::Inputs::PORTS,
             outputs: S::Outputs::PORTS,
             schema: params::schema::<S>,
+            ports: S::ports,
             resolve: params::resolve::<S>,
             resources: |value| S::resources(&params::typed::<S>(value)),
             draws: |value| S::draws(&params::typed::<S>(value)),
@@ -111,16 +120,6 @@ impl StageKind {
             forecast: |value, known| S::forecast(&params::typed::<S>(value), known),
             run: run::<S>,
         }
-    }
-
-    /// Returns an input port by name.
-    pub fn input(&self, name: &str) -> Option<&'static Port> {
-        self.inputs.iter().find(|port| port.name == name)
-    }
-
-    /// Returns an output port by name.
-    pub fn output(&self, name: &str) -> Option<&'static Port> {
-        self.outputs.iter().find(|port| port.name == name)
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod forecast;
 mod kind;
 mod params;
+mod port_name;
 mod ports;
 mod progress;
 mod resources;
@@ -31,11 +32,13 @@ pub use kind::RunFn;
 pub use kind::Runner;
 pub use kind::StageKind;
 pub use params::ParamProblem;
+pub use port_name::PortName;
 pub use ports::Inputs;
 pub use ports::Lineage;
 pub use ports::Outputs;
 pub use ports::Port;
 pub use ports::PortValue;
+pub use ports::Ports;
 pub use ports::Role;
 pub use ports::Trees;
 pub(crate) use ports::ports;
@@ -49,6 +52,7 @@ pub use source::SourceRef;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// One kind of stage: what it takes, what it gives and how it gets from one to the other.
 pub trait Stage {
@@ -68,6 +72,9 @@ pub trait Stage {
     /// Params that make up the course of a training, and decide nothing but that.
     const COURSE: &'static [&'static str] = &[];
 
+    /// Params that declare ports beside those of `Inputs` and `Outputs`; written without `${...}`.
+    const DECLARES: &'static [&'static str] = &[];
+
     /// What the manifest says below `params`; documented, with defaults, ranges and units.
     type Params: Serialize + DeserializeOwned + JsonSchema;
     /// What the manifest says below `inputs`.
@@ -78,6 +85,12 @@ pub trait Stage {
     /// Returns what is wrong with params that the schema cannot express, such as two sources at once.
     fn check(_params: &Self::Params) -> Vec<ParamProblem> {
         Vec::new()
+    }
+
+    /// Returns the ports of a stage, given its params as they are written: whatever is wrong with them
+    /// is left out here, and told by [`Self::check`] or the schema.
+    fn ports(_written: &Value) -> Ports {
+        Ports { inputs: Self::Inputs::PORTS.to_vec(), outputs: Self::Outputs::PORTS.to_vec() }
     }
 
     /// Returns what one run takes; the manifest's `resources` override it.

@@ -9,6 +9,7 @@ use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::Partition;
 use crate::artifact::Tree;
+use crate::stage::PortName;
 use crate::stage::Produced;
 
 /// What a stage does with what enters at a port: decides which partitions may reach it.
@@ -41,7 +42,7 @@ pub enum Lineage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Port {
     /// Name in manifests.
-    pub name: &'static str,
+    pub name: PortName,
     /// Type of artifact.
     pub artifact: &'static str,
     /// One sentence.
@@ -54,6 +55,27 @@ pub struct Port {
     pub role: Role,
     /// Which partitions leave.
     pub lineage: Lineage,
+}
+
+/// The ports of a stage: those of its kind, or those that its params declare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ports {
+    /// What enters.
+    pub inputs: Vec<Port>,
+    /// What leaves.
+    pub outputs: Vec<Port>,
+}
+
+impl Ports {
+    /// Returns an input port by name.
+    pub fn input(&self, name: &str) -> Option<&Port> {
+        self.inputs.iter().find(|port| port.name == *name)
+    }
+
+    /// Returns an output port by name.
+    pub fn output(&self, name: &str) -> Option<&Port> {
+        self.outputs.iter().find(|port| port.name == *name)
+    }
 }
 
 /// Input artifacts as files: port -> one tree for each artifact connected to it.
@@ -142,7 +164,7 @@ macro_rules! ports {
 
         impl $crate::stage::Inputs for $name {
             const PORTS: &'static [$crate::stage::Port] = &[$($crate::stage::Port {
-                name: stringify!($field),
+                name: $crate::stage::PortName::new(stringify!($field)),
                 artifact: <$type as $crate::stage::PortValue>::ARTIFACT,
                 about: $about.trim_ascii(),
                 optional: <$type as $crate::stage::PortValue>::OPTIONAL,
@@ -164,7 +186,7 @@ macro_rules! ports {
 
         impl $crate::stage::Outputs for $name {
             const PORTS: &'static [$crate::stage::Port] = &[$($crate::stage::Port {
-                name: stringify!($field),
+                name: $crate::stage::PortName::new(stringify!($field)),
                 artifact: <$type as $crate::artifact::Artifact>::TYPE,
                 about: $about.trim_ascii(),
                 optional: false,

@@ -138,8 +138,11 @@ impl<'a> Check<'a> {
     }
 
     fn alternatives(&mut self, options: &'a [Value], value: &Value) {
+        let mut flat = Vec::new();
+        self.flatten(options, &mut flat);
+        let options = flat;
         let is_null = |option: &&Value| option.get("type") == Some(&Value::from("null"));
-        let (null, others): (Vec<_>, Vec<_>) = options.iter().partition(is_null);
+        let (null, others): (Vec<_>, Vec<_>) = options.iter().copied().partition(is_null);
         if let ([_], [only]) = (null.as_slice(), others.as_slice()) {
             if !value.is_null() {
                 self.value(only, value);
@@ -147,7 +150,7 @@ impl<'a> Check<'a> {
             return;
         }
         let mut best: Option<Vec<ParamProblem>> = None;
-        for option in options {
+        for &option in &options {
             let mut check = Check { root: self.root, path: self.path.clone(), found: Vec::new() };
             check.value(option, value);
             if check.found.is_empty() {
@@ -177,6 +180,18 @@ impl<'a> Check<'a> {
             return self.report(text, None);
         }
         self.found.extend(best.unwrap_or_default());
+    }
+
+    /// Lists alternatives, those of an alternative in its place.
+    fn flatten(&self, options: &'a [Value], flat: &mut Vec<&'a Value>) {
+        for option in options {
+            let inner = self.resolve(option);
+            let below = ["anyOf", "oneOf"].into_iter().find_map(|key| inner.get(key)?.as_array());
+            match below {
+                Some(below) => self.flatten(below, flat),
+                None => flat.push(option),
+            }
+        }
     }
 
     fn wrong_choice(&mut self, choices: &[Value], value: &Value) {

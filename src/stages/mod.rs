@@ -4,6 +4,7 @@
 
 pub mod classic_augment;
 pub mod evaluate;
+pub mod exec;
 pub mod filter;
 pub mod generate;
 pub mod label;
@@ -28,4 +29,5 @@ pub static STAGES: &[StageKind] = &[
     StageKind::of::<label::Label>(),
     StageKind::of::<train_classifier::TrainClassifier>(),
     StageKind::of::<evaluate::Evaluate>(),
+    StageKind::of::<exec::Exec>(),
 ];

@@ -79,12 +79,17 @@ impl Trial<'_> {
             device: Device::Cpu,
             threads: self.threads,
             sources: self.sources.iter().map(owned).collect(),
+            folder: scratch.path().join("task"),
+            environment: None,
             checkpoints: None,
             observer,
         };
         let produced = (self.kind.run)(&cx, &params, &trees, &scratch.path().join("out"))?;
-        let is_set =
-            |port: &str| self.kind.output(port).is_some_and(|port| port.artifact == ImageSet::TYPE);
+        let is_set = |port: &str| {
+            (self.kind.ports)(&self.params)
+                .output(port)
+                .is_some_and(|port| port.artifact == ImageSet::TYPE)
+        };
         let read = |folder: &Path| ImageSet::read(&Tree::of_folder(folder)?);
         let sets = produced.into_iter().filter(|(port, _)| is_set(port));
         sets.map(|(port, made)| Ok((port, read(&made.folder)?))).collect()

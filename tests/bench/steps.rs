@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -141,6 +142,8 @@ fn main() {
         device: wish.device,
         threads: wish.threads,
         sources: BTreeMap::new(),
+        folder: PathBuf::new(),
+        environment: None,
         checkpoints: None,
         observer: &watch,
     };

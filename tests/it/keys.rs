@@ -43,7 +43,8 @@ fn recipes(plan: &Plan) -> BTreeMap<String, Digest> {
 
 #[test]
 fn the_key_of_each_kind_is_pinned() {
-    let plan = build("quickstart.yaml", STUDY);
+    let own = "  own: {kind: exec, params: {command: [make, it], outputs: {files: files}}}\n";
+    let plan = build("quickstart.yaml", &format!("{STUDY}{own}"));
     let mut kinds = BTreeMap::new();
     for task in &plan.tasks {
         let recipe = task.recipe.expect("it needs no file").short();
@@ -56,6 +57,7 @@ fn the_key_of_each_kind_is_pinned() {
     insta::assert_snapshot!(told.join("\n"), @"
     classic-augment v2 classic 7f5c7376cb65
     evaluate v1 score[arm=none,network=resnet18,seed=1] 4ffef5abc30f
+    exec v1 own e3c98b5a4346
     filter v1 kept 61318367d8a1
     generate v1 fakes 14d3315eb4e2
     label v1 graded 8c958e047e46

@@ -15,6 +15,7 @@ mod commands;
 mod courses;
 mod docs;
 mod editor;
+mod exec;
 mod generated;
 mod hostile;
 mod keys;

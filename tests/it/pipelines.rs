@@ -63,7 +63,7 @@ fn build_with(name: &str, data: &Path, overrides: &[String]) -> Plan {
 fn every_study_can_be_planned_without_its_data() {
     let folder = tempfile::tempdir().unwrap();
     let mut planned = 0;
-    for place in ["", "ablations/"] {
+    for place in ["", "ablations/", "exec/"] {
         let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(place);
         for entry in std::fs::read_dir(pipelines).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
@@ -75,7 +75,7 @@ fn every_study_can_be_planned_without_its_data() {
             }
         }
     }
-    assert!(planned >= 7, "{planned}");
+    assert!(planned >= 8, "{planned}");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn the_counts_of_the_paper_are_known_before_anything_runs() {
         assert!(task.recipe.is_some());
         let images = task.inputs["images"]
             .iter()
-            .filter_map(|input| plan.task(input.task).counts.get(input.port))
+            .filter_map(|input| plan.task(input.task).counts.get(&*input.port))
             .map(ablate::stage::Counts::total);
         training.insert(task.cell["arm"].clone(), images.sum::<usize>());
     }

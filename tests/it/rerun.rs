@@ -78,3 +78,32 @@ fn a_key_that_is_none_is_told() {
     help: `ablate kinds` lists them
     ");
 }
+
+#[test]
+fn programs_of_the_user_run_again_only_where_that_is_permitted() {
+    let sandbox = Sandbox::new();
+    let made = |command: &str| {
+        format!(
+            "ablate: 1
+name: programs
+stages:
+  made: {{kind: exec, params: {{command: [sh, -c, {command}], outputs: {{out: files}}}}}}
+"
+        )
+    };
+    sandbox.write("study.yaml", made("echo steady > outputs/out/file"));
+    sandbox.run(&["run", "study.yaml", "-q", "--allow-exec"]).ends_with(0);
+    let again = ["cache", "verify", "--rerun", "9"];
+    let refused = sandbox.run(&again).ends_with(0).stdout;
+    assert!(
+        refused.contains("not run: the stage runs a program, which is not permitted"),
+        "{refused}"
+    );
+    let permitted = [&again[..], &["--allow-exec"]].concat();
+    let told = sandbox.run(&permitted).ends_with(0).stdout;
+    assert!(told.contains("1 bit for bit the same"), "{told}");
+    sandbox.write("study.yaml", made("date +%N > outputs/out/file"));
+    sandbox.run(&["run", "study.yaml", "-q", "--allow-exec"]).ends_with(0);
+    let told = sandbox.run(&permitted).ends_with(1).stdout;
+    assert!(told.contains("1 bit for bit the same") && told.contains("1 different"), "{told}");
+}

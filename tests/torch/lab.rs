@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -61,6 +62,8 @@ pub(crate) fn context<'a>(watcher: &'a Watcher, checkpoints: Option<&Path>) -> C
         device: Device::Cpu,
         threads: 1,
         sources: BTreeMap::new(),
+        folder: PathBuf::new(),
+        environment: None,
         checkpoints: checkpoints.map(Path::to_owned),
         observer: watcher,
     }

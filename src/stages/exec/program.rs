@@ -1,0 +1,225 @@
+//! A program as a process: started without a shell in a group of its own, heard, and ended with all
+//! that it started.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::ErrorKind;
+use std::io::PipeReader;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Stdio;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::WaitId;
+use rustix::process::WaitIdOptions;
+use rustix::process::kill_process_group;
+use rustix::process::waitid;
+
+use crate::stage::Observer;
+use crate::stage::StageError;
+
+/// Longest time between two looks at the program and at the user's wish to stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks at a program that has closed its output.
+const NAP: Duration = Duration::from_millis(1);
+/// Time that a program has to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+/// Time in which the last words of a dead program arrive.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Longest line that is kept whole, bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// A program with all that it starts with.
+pub(super) struct Program {
+    /// A bare name, or a path.
+    pub(super) path: PathBuf,
+    /// What is handed over.
+    pub(super) arguments: Vec<String>,
+    /// All of its environment.
+    pub(super) environment: BTreeMap<String, OsString>,
+    /// Where it runs.
+    pub(super) folder: PathBuf,
+}
+
+/// A process with its group; dropping it ends both.
+struct Running {
+    child: Child,
+    group: Pid,
+}
+
+impl Program {
+    /// Runs the program to its end; it must end well.
+    pub(super) fn run(&self, observer: &dyn Observer) -> Result<(), StageError> {
+        let name = self.arguments.iter().fold(self.shown(), |words, word| words + " " + word);
+        let (mut running, lines) = self.start()?;
+        let status = running.watch(&lines, observer)?;
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Ok(()),
+            (Some(code), _) => {
+                Err(StageError::data(format!("`{name}` ended with exit code {code}, expected 0")))
+            }
+            (None, signal) => Err(StageError::data(format!(
+                "`{name}` was ended by signal {}",
+                signal.unwrap_or_default()
+            ))),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let program = self.path.strip_prefix(&self.folder).unwrap_or(&self.path);
+        program.display().to_string()
+    }
+
+    fn start(&self) -> Result<(Running, Receiver<String>), StageError> {
+        let broken = |error: std::io::Error| self.cannot_start(&error);
+        let (reader, writer) = std::io::pipe().map_err(broken)?;
+        let mut command = Command::new(&self.path);
+        command
+            .args(&self.arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone().map_err(broken)?)
+            .stderr(writer)
+            .process_group(0); // Ctrl-C is for the engine, which ends the whole group
+        die_with_parent(&mut command);
+        let child = command.spawn().map_err(broken)?;
+        drop(command); // it holds the pipe's end for writing, whose end is to be heard
+        let group = Pid::from_child(&child);
+        Ok((Running { child, group }, listen(reader)))
+    }
+
+    fn cannot_start(&self, error: &std::io::Error) -> StageError {
+        let program = self.shown();
+        let at = if program.contains('/') { "in its folder" } else { "in PATH" };
+        match error.kind() {
+            ErrorKind::NotFound => {
+                StageError::data(format!("there is no program `{program}` {at}"))
+                    .help("install it, or name it in `files` and write `./NAME`")
+            }
+            _ => StageError::data(format!("cannot start `{program}`: {error}")),
+        }
+    }
+}
+
+impl Running {
+    /// Passes on what the program says until it ends; ends it where the user wants to stop.
+    fn watch(
+        &mut self,
+        lines: &Receiver<String>,
+        observer: &dyn Observer,
+    ) -> Result<ExitStatus, StageError> {
+        let mut looked = Instant::now();
+        let mut asked: Option<Instant> = None;
+        loop {
+            match lines.recv_timeout(LOOK) {
+                Ok(line) => {
+                    observer.said(&line);
+                    if looked.elapsed() < LOOK {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // Mostly because it has just ended.
+                Err(RecvTimeoutError::Disconnected) if self.has_ended() => break,
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(NAP),
+            }
+            looked = Instant::now();
+            if self.has_ended() {
+                break;
+            }
+            match asked {
+                None if observer.cancelled() => {
+                    self.signal(Signal::TERM);
+                    asked = Some(Instant::now());
+                }
+                Some(then) if then.elapsed() > GRACE => self.signal(Signal::KILL),
+                _ => {}
+            }
+        }
+        self.signal(Signal::KILL); // what it started and left behind
+        let status = self.child.wait();
+        let deadline = Instant::now() + LAST_WORDS;
+        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            observer.said(&line);
+        }
+        if asked.is_some() {
+            return Err(StageError::Cancelled);
+        }
+        status.map_err(|error| StageError::data(format!("cannot wait for the program: {error}")))
+    }
+
+    /// Returns whether the program has ended. It is left waiting for: until then, no other group can
+    /// get its number.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
+    }
+
+    fn signal(&self, signal: Signal) {
+        // A group that is gone is as it should be.
+        let _ = kill_process_group(self.group, signal);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Lets the system end the program where this process dies without a word.
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    let engine = Pid::from_raw(std::process::id() as i32);
+    let prepare = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The engine may have died before this was asked for.
+        if rustix::process::getppid() == engine { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
+    };
+    #[expect(unsafe_code, reason = "the two calls are fit for a process that was just forked")]
+    unsafe {
+        command.pre_exec(prepare);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}
+
+/// Reads what a program says on a thread of its own; the channel closes where it ends.
+fn listen(pipe: PipeReader) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(1024);
+    std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        loop {
+            let mut line = Vec::new();
+            match pipe.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
+                Ok(1..) => {}
+                _ => return,
+            }
+            let text = String::from_utf8_lossy(&line);
+            if sender.send(text.trim_end_matches(['\n', '\r']).to_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
