@@ -223,9 +223,9 @@ fn what_a_program_leaves_is_read_back_before_it_is_published() {
     insta::assert_snapshot!(with("rm samples.csv"), @"ERROR other: output `fakes`: the artifact has no file `samples.csv`");
     insta::assert_snapshot!(with("sed -i 1s/label/grade/ samples.csv"), @"ERROR other: output `fakes`: `samples.csv` is malformed: found the columns id,grade,partition,group,origin, expected id,label,partition,group,origin");
     insta::assert_snapshot!(with("sed -i '2s/,[0-4],/,7,/' samples.csv"), @"ERROR other: output `fakes`: `samples.csv` is malformed: `train/0` has a label beyond its 5 classes");
-    insta::assert_snapshot!(with("sed -i '$d' samples.csv"), @"ERROR other: output `fakes`: `samples.csv` is malformed: it has not as many rows as there are images");
-    insta::assert_snapshot!(with("echo '{\"height\": 9, \"width\": 8, \"classes\": []}' > set.json"), @"ERROR other: output `fakes`: `images-0000.npy` is malformed: shape [10, 8, 8, 3] is not the set's");
-    insta::assert_snapshot!(with("echo '{\"height\": 1000000000000, \"width\": 1000000000000, \"classes\": []}' > set.json"), @"ERROR other: output `fakes`: `set.json` is malformed: images of 1000000000000 x 1000000000000 pixels");
+    insta::assert_snapshot!(with("sed -i '$d' samples.csv"), @"ERROR other: output `fakes`: `images-0000.npy` is malformed: shape [10, 8, 8, 3] is not 9 of the set's images");
+    insta::assert_snapshot!(with("echo '{\"height\": 9, \"width\": 8, \"classes\": []}' > set.json"), @"ERROR other: output `fakes`: `samples.csv` is malformed: `train/0` has a label beyond its 0 classes");
+    insta::assert_snapshot!(with("echo '{\"height\": 1000000000000, \"width\": 1000000000000, \"classes\": []}' > set.json"), @"ERROR other: output `fakes`: `set.json` is malformed: no image has 1000000000000 x 1000000000000 pixels");
     insta::assert_snapshot!(with("sed -i '1s/|u1/|i1/' images-0000.npy"), @"ERROR other: output `fakes`: `images-0000.npy` is malformed: elements are `|i1`; bytes (`|u1`) expected");
     insta::assert_snapshot!(with("echo > notes.txt"), @"ERROR other: output `fakes`: `notes.txt` is none of its files; another output of type `files` takes it");
     insta::assert_snapshot!(with("rm set.json; ln -s ../../inputs/images/set.json set.json"), @"ERROR other: output `fakes`: `set.json` is a link, expected plain files");
