@@ -8,6 +8,8 @@ use clap::Subcommand;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 
+use crate::cli::units;
+
 /// Does this augmentation help? Runs studies on medical images from one manifest, and runs again
 /// only what a change reaches.
 #[derive(Debug, Parser)]
@@ -335,11 +337,16 @@ impl RerunArgs {
 /// What to do with the cache.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cache {
-    /// Show how much the cache holds
+    /// Show what the cache holds: by kind, by study, by age
     Stats {
         #[command(flatten)]
         form: Form,
     },
+    /// Remove what is not needed; never what a running engine uses
+    ///
+    /// `--keep` and `--keep-runs` say what stays, whatever else is said. Of the rest goes what
+    /// `--older-than` and `--max-size` say, or all of it where neither is given.
+    Gc(GcArgs),
     /// Hash everything again and report what is damaged, missing or orphaned; or run tasks again
     Verify {
         /// Remove what is damaged, so that it is computed again where it is needed
@@ -350,4 +357,29 @@ pub(crate) enum Cache {
         #[command(flatten)]
         form: Form,
     },
+}
+
+/// What to keep in the cache, and what to remove.
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Keep all that these manifests need
+    #[arg(long, value_name = "MANIFEST", num_args = 1..)]
+    pub(crate) keep: Vec<PathBuf>,
+    /// Folder in which the sources of `--keep` are looked for; may be given more than once
+    #[arg(long, value_name = "DIR", env = "ABLATE_DATA", value_delimiter = ':')]
+    pub(crate) data: Vec<PathBuf>,
+    /// Keep all that the last N runs of each study used
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_runs: Option<usize>,
+    /// Remove what was last used so long ago, or longer: 30d, 12h, 2w
+    #[arg(long, value_name = "AGE", value_parser = units::age)]
+    pub(crate) older_than: Option<u64>,
+    /// Remove what was used least recently until the rest fits: 50GB, 500MiB
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub(crate) max_size: Option<u64>,
+    /// Show what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }

@@ -1,4 +1,4 @@
-//! `ablate cache`: what the cache holds, and whether it is whole.
+//! `ablate cache`: what the cache holds, whether it is whole, and what may go.
 
 use std::path::Path;
 
@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use crate::cli::args::Cache;
 use crate::cli::args::Form;
+use crate::cli::clock;
 use crate::cli::failure::Failure;
+use crate::cli::gc;
 use crate::cli::rerun;
 use crate::cli::screen::Screen;
+use crate::cli::stats;
 use crate::cli::words;
 use crate::store::Removed;
-use crate::store::Statistics;
 use crate::store::Store;
 use crate::store::Verdict;
 
@@ -29,14 +31,15 @@ pub(crate) fn run(command: &Cache, folder: &Path, screen: &Screen) -> Result<(),
     let store = Store::open_existing(folder)?;
     match command {
         Cache::Stats { form } => {
-            let statistics = store.statistics()?;
+            let statistics = store.statistics(clock::seconds_since_1970())?;
             if form.is_json() {
                 screen.print_json(&statistics);
             } else {
-                screen.print(&told(&statistics));
+                screen.print(&stats::told(&statistics));
             }
             Ok(())
         }
+        Cache::Gc(args) => gc::run(args, &store, screen),
         Cache::Verify { rerun, form, .. } if rerun.is_asked_for() => {
             rerun::run(&store, rerun, *form, screen)
         }
@@ -58,23 +61,6 @@ fn verify(store: &Store, repair: bool, form: Form, screen: &Screen) -> Result<()
     } else {
         Err(Failure::Damaged { problems: verdict.damaged.len() + verdict.missing.len() })
     }
-}
-
-fn told(statistics: &Statistics) -> String {
-    let mut lines = vec![format!("{:18} {:>8} {:>10}", "kind", "records", "size")];
-    for (kind, held) in &statistics.kinds {
-        lines.push(format!("{kind:18} {:>8} {:>10}", held.records, words::bytes(held.bytes)));
-    }
-    lines.push(format!(
-        "{} records, {} files, {}",
-        words::count(statistics.records),
-        words::count(statistics.objects),
-        words::bytes(statistics.bytes)
-    ));
-    if statistics.checkpoint_bytes > 0 {
-        lines.push(format!("checkpoints: {}", words::bytes(statistics.checkpoint_bytes)));
-    }
-    lines.join("\n")
 }
 
 fn judged(verdict: &Verdict, removed: Option<Removed>) -> String {

@@ -72,4 +72,5 @@ pub use status::Status;
 pub use status::pending;
 pub use status::status;
 pub use trainings::HeadStart;
+pub use trainings::ways;
 pub use worker::serve;

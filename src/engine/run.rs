@@ -16,6 +16,7 @@ use std::thread::Scope;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::digest::Digest;
 use crate::engine::CachedBy;
 use crate::engine::DevicePolicy;
 use crate::engine::Ended;
@@ -70,18 +71,20 @@ pub fn run(
     options: &Options<'_>,
     listener: &dyn Listener,
 ) -> Result<Outcome, Error> {
+    let hold = store.hold(&options.run, &plan.name, options.time)?;
     let teller = Teller { plan, journal: Journal::open(store, &options.run)?, listener };
     let workers = Workers::new(options.worker.clone(), options.devices == DevicePolicy::Cpu);
     let halt = AtomicBool::new(false);
     let surroundings = Surroundings {
         plan,
         store,
+        hold: &hold,
         options,
         workers: &workers,
         halt: &halt,
         clock: Instant::now(),
     };
-    let need = Need::of(plan, wanted, store);
+    let need = hold_what_is_found(&surroundings, wanted)?;
     let seconds = expected_seconds(plan, &need, store)?;
     let mut run = Run::new(&surroundings, &teller, need, &seconds);
     let worked = std::thread::scope(|scope| {
@@ -105,6 +108,17 @@ fn expected_seconds(
     }
     let past = Past::read(store)?;
     Ok(need.open.iter().map(|&id| (id, past.typical_seconds(plan.task(id)))).collect())
+}
+
+/// Returns what is there and what must run, once it is noted that this run relies on what is there.
+fn hold_what_is_found(around: &Surroundings<'_>, wanted: &BTreeSet<TaskId>) -> Result<Need, Error> {
+    let gate = around.store.pass()?;
+    let need = Need::of(around.plan, wanted, around.store);
+    let labels: Vec<(Digest, String)> =
+        need.keys.iter().map(|(&id, &key)| (key, around.plan.task(id).to_string())).collect();
+    let uses = labels.iter().map(|(key, label)| (*key, label.as_str()));
+    around.hold.note(&gate, uses, around.options.time)?;
+    Ok(need)
 }
 
 /// What a thread tells the loop.
@@ -293,7 +307,14 @@ impl<'a> Run<'a> {
             self.fail(id, missing_source(task));
             return Ok(());
         };
-        match self.around.store.find(key.digest()) {
+        let label = task.to_string();
+        let training = Training::of(task, &key).map(|training| training.way);
+        let gate = self.around.store.pass()?;
+        let uses = std::iter::once(key.digest()).chain(training).map(|key| (key, label.as_str()));
+        self.around.hold.note(&gate, uses, self.around.now())?;
+        let found = self.around.store.find(key.digest());
+        drop(gate);
+        match found {
             Some(record) => self.found(id, &key, Box::new(record))?,
             None => drop(self.keys.insert(id, key)),
         }

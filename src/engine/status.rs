@@ -106,6 +106,8 @@ pub(super) fn input_digests<'a>(
 pub(super) struct Need {
     /// Tasks that their recipe found.
     pub(super) found: BTreeMap<TaskId, Record>,
+    /// Their keys.
+    pub(super) keys: BTreeMap<TaskId, Digest>,
     /// Tasks that are to be looked up by content, and run where that finds nothing.
     pub(super) open: BTreeSet<TaskId>,
 }
@@ -120,8 +122,10 @@ impl Need {
         let told = plan.with_ancestors(&wanted);
         let mut need = Self::default();
         for task in plan.tasks.iter().rev().filter(|task| told.contains(&task.id)) {
-            if let Some(record) = task.recipe.and_then(|recipe| store.by_recipe(recipe)) {
+            let key = task.recipe.and_then(|recipe| store.key_of(recipe));
+            if let Some((key, record)) = key.and_then(|key| Some((key, store.find(key)?))) {
                 need.found.insert(task.id, record);
+                need.keys.insert(task.id, key);
             } else if wanted.contains(&task.id) {
                 need.open.insert(task.id);
                 wanted.extend(task.all_inputs().map(|(_, input)| input.task));

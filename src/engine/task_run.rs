@@ -30,6 +30,7 @@ use crate::stage::Runner;
 use crate::stage::Trees;
 use crate::store;
 use crate::store::Facts;
+use crate::store::Hold;
 use crate::store::Lease;
 use crate::store::Made;
 use crate::store::Record;
@@ -39,12 +40,21 @@ use crate::store::Store;
 pub(super) struct Surroundings<'a> {
     pub(super) plan: &'a Plan,
     pub(super) store: &'a Store,
+    /// Keeps what the run relies on from being collected.
+    pub(super) hold: &'a Hold<'a>,
     pub(super) options: &'a Options<'a>,
     pub(super) workers: &'a Workers,
     /// Set where the run ends early, with an error.
     pub(super) halt: &'a AtomicBool,
     /// When the run began.
     pub(super) clock: Instant,
+}
+
+impl Surroundings<'_> {
+    /// Returns the time, seconds since 1970 (UTC).
+    pub(super) fn now(&self) -> u64 {
+        self.options.time + self.clock.elapsed().as_secs()
+    }
 }
 
 /// One attempt at one task.
@@ -96,7 +106,7 @@ impl<'a> Attempt<'a> {
             device: self.device.map(|device| device.to_string()),
             threads: Some(self.threads),
             machine: options.machine.clone(),
-            finished: options.time + self.around.clock.elapsed().as_secs(),
+            finished: self.around.now(),
             log: self.log.file().map(ToOwned::to_owned),
         };
         let made = self.made(produced)?;

@@ -2,11 +2,14 @@
 //! has gone them, and goes on from its checkpoint. Nothing is trained twice.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::engine::Status;
+use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskId;
 use crate::plan::TaskKey;
@@ -54,6 +57,20 @@ pub(super) fn head_start(task: &Task, key: &TaskKey, store: &Store) -> Option<He
     let names = store.checkpoint_names(training.way).ok()?;
     let epochs = names.iter().filter_map(|name| training.course.epochs_behind(name)).max()?;
     Some(HeadStart { epochs, of: training.course.epochs() })
+}
+
+/// Returns what names the checkpoints of all trainings of a plan, those done and those to do, as far as
+/// what enters them is known.
+pub fn ways(plan: &Plan, status: &BTreeMap<TaskId, Status>) -> BTreeSet<Digest> {
+    let key = |status: &Status| match status {
+        Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
+        Status::Miss { key, .. } => key.clone(),
+        Status::Unknown => None,
+    };
+    let way = |(id, status): (&TaskId, &Status)| {
+        Training::of(plan.task(*id), &key(status)?).map(|training| training.way)
+    };
+    status.iter().filter_map(way).collect()
 }
 
 /// The trainings that run, and how far they are.

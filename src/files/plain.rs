@@ -5,10 +5,13 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::io::BufRead;
 use std::io::Read;
+use std::io::Seek;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use crate::digest::Digest;
 use crate::files::Error;
@@ -65,6 +68,8 @@ pub struct Entry {
     pub sort: Sort,
     /// Size in bytes; 0 where it is no plain file.
     pub size: u64,
+    /// When its content was written, seconds since 1970 (UTC); 0 where the file system does not say.
+    pub modified: u64,
 }
 
 /// Returns what lies under a path and how long it is; nothing where nothing does.
@@ -112,6 +117,29 @@ pub fn read(path: &Path, longest: u64) -> Result<Vec<u8>, Error> {
     })
 }
 
+/// Tells each whole line of a plain file from an offset on, without its line feed; returns the offset
+/// behind the last one. Keeps no more than a line in memory, and ends at one of more than `longest`
+/// bytes.
+pub fn read_lines(
+    path: &Path,
+    from: u64,
+    longest: u64,
+    mut each: impl FnMut(&[u8]),
+) -> Result<u64, Error> {
+    let (mut file, _) = open(path)?;
+    attempt("read", path, || {
+        file.seek(io::SeekFrom::Start(from))?;
+        let (mut reader, mut line, mut until) = (io::BufReader::new(file), Vec::new(), from);
+        while reader.by_ref().take(longest).read_until(b'\n', &mut line)? > 0 {
+            let Some(whole) = line.strip_suffix(b"\n") else { break };
+            each(whole);
+            until += line.len() as u64;
+            line.clear();
+        }
+        Ok(until)
+    })
+}
+
 /// Maps a plain file into memory. The file must not shrink meanwhile: stored objects never change.
 pub fn map(path: &Path) -> Result<Mapped, Error> {
     let (file, size) = open(path)?;
@@ -147,12 +175,15 @@ pub fn walk(folder: &Path) -> Result<Vec<Entry>, Error> {
             let entry = attempt("list", &folder, || entry)?;
             let path = entry.path();
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            match look(&path) {
-                None => {} // gone meanwhile
-                Some((Sort::Folder, _)) => open.push((path, format!("{name}/"))),
-                Some((sort, size)) => {
-                    let size = if sort == Sort::File { size } else { 0 };
-                    found.push(Entry { name, path, sort, size });
+            let Ok(about) = fs::symlink_metadata(&path) else { continue }; // gone meanwhile
+            match Sort::of(about.file_type()) {
+                Sort::Folder => open.push((path, format!("{name}/"))),
+                sort => {
+                    let size = if sort == Sort::File { about.len() } else { 0 };
+                    let since =
+                        about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                    let modified = since.map_or(0, |since| since.as_secs());
+                    found.push(Entry { name, path, sort, size, modified });
                 }
             }
         }

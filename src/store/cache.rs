@@ -99,7 +99,12 @@ impl Store {
 
     /// Returns the record that a recipe led to, if it is there and whole.
     pub fn by_recipe(&self, recipe: Digest) -> Option<Record> {
-        self.find(self.read_recipe(recipe).ok()?)
+        self.find(self.key_of(recipe)?)
+    }
+
+    /// Returns the key that a recipe led to, whether or not there is a record of it.
+    pub fn key_of(&self, recipe: Digest) -> Option<Digest> {
+        self.read_recipe(recipe).ok()
     }
 
     /// Returns the key that a recipe led to, or why there is none.
@@ -293,7 +298,7 @@ mod tests {
         let store = Store::open(&root).unwrap();
         assert_eq!(store.find(Digest::of_bytes(b"key")), None);
         assert_eq!(store.records().unwrap(), []);
-        assert_eq!(store.statistics().unwrap().objects, 0);
+        assert_eq!(store.statistics(0).unwrap().objects, 0);
         assert!(store.verify().unwrap().is_sound());
         assert!(!root.exists());
         assert!(matches!(Store::open_existing(&root), Err(Error::NoCache { .. })));

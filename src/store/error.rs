@@ -56,6 +56,26 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Another collection is under way.
+    #[error("another `cache gc` is at work on `{}`", folder.display())]
+    Collecting {
+        /// The cache's folder.
+        folder: PathBuf,
+    },
+    /// A run lives on another machine, and its locks are not seen on this one.
+    #[error("run `{run}` is under way on another machine whose locks this one does not see")]
+    Unseen {
+        /// Name of the run.
+        run: String,
+    },
+    /// Runs are to be kept, and none of them noted what it used.
+    #[error(
+        "no run in the cache says what it used, `{run}` like all others: an older program wrote them"
+    )]
+    Silent {
+        /// Name of the run.
+        run: String,
+    },
     /// A file's content is not what its name says.
     #[error("`{}` is damaged: its content is not that of its name", path.display())]
     Damaged {
@@ -101,6 +121,15 @@ impl Error {
             ),
             Self::Damaged { .. } => Some(
                 "`ablate cache verify --repair` removes it; a run computes it again".to_owned(),
+            ),
+            Self::Collecting { .. } => Some("wait for its end".to_owned()),
+            Self::Unseen { .. } => Some(
+                "run `cache gc` there or after its end; nothing was removed that was not told"
+                    .to_owned(),
+            ),
+            Self::Silent { .. } => Some(
+                "run the manifest again, or name it with `--keep` in place of `--keep-runs`"
+                    .to_owned(),
             ),
             Self::NoArtifact { .. } => Some("run the manifest again".to_owned()),
         }

@@ -106,8 +106,12 @@ impl Layout {
         refuse_link(&self.run(run).join("logs"))
     }
 
+    pub(super) fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
     pub(super) fn run(&self, run: &str) -> PathBuf {
-        self.root.join("runs").join(file_name(run))
+        self.runs().join(file_name(run))
     }
 
     pub(super) fn log(&self, run: &str, label: &str) -> PathBuf {

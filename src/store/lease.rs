@@ -138,6 +138,8 @@ impl Lease<'_> {
     /// sees all of it, and a crash or a full disk before that publishes nothing.
     pub fn publish(self, made: &BTreeMap<String, Made>, facts: Facts) -> Result<Record, Error> {
         let layout = &self.store.layout;
+        // Between a look at what is stored already and the record that names it nothing is collected.
+        let _gate = self.store.pass()?;
         let mut outputs = BTreeMap::new();
         for (port, made) in made {
             let output = Output::of(objects::take_in(layout, &made.folder)?, made.summary.clone());

@@ -25,7 +25,31 @@ pub(super) struct Lock {
     pulse: Arc<Pulse>,
 }
 
+/// Who holds a lock, as far as this machine can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    /// Nobody who lives.
+    Nobody,
+    /// Somebody whose lock this machine's operating system sees.
+    Seen,
+    /// Somebody on another machine whose pulse beats, or is still watched, and whose lock is not seen here.
+    Felt,
+}
+
 impl Lock {
+    /// Returns who holds the lock, without taking it.
+    pub(super) fn holder(store: &Store, key: Digest) -> Result<Holder, Error> {
+        let path = store.layout.lock(key);
+        let Some(file) = files::open_if_there(&path)? else { return Ok(Holder::Nobody) };
+        match file.try_lock() {
+            Ok(()) if !still_names(&path, &file) => Ok(Holder::Nobody), // it ended meanwhile
+            Ok(()) if store.hearts.is_alive(&path)? => Ok(Holder::Felt),
+            Ok(()) => Ok(Holder::Nobody),
+            Err(TryLockError::WouldBlock) => Ok(Holder::Seen),
+            Err(TryLockError::Error(source)) => Err(Error::Lock { path, source }),
+        }
+    }
+
     /// Takes the lock, or answers nothing where somebody holds it.
     pub(super) fn try_take(store: &Store, key: Digest) -> Result<Option<Self>, Error> {
         let path = store.layout.lock(key);

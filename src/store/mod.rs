@@ -4,7 +4,12 @@
 //! is there. Knows digests and files; does not know what a task, a key or an artifact means.
 
 mod cache;
+mod choice;
+mod collection;
+mod collector;
 mod error;
+mod gate;
+mod hold;
 mod layout;
 mod lease;
 mod listing;
@@ -13,11 +18,19 @@ mod objects;
 mod pulse;
 mod record;
 mod statistics;
+mod survey;
 mod sweep;
 mod verify;
+mod victims;
 
 pub use cache::Store;
+pub use collection::Collection;
+pub use collection::Policy;
+pub use collection::Victim;
+pub use collection::What;
 pub use error::Error;
+pub use gate::Gate;
+pub use hold::Hold;
 pub use lease::Claim;
 pub use lease::Facts;
 pub use lease::Found;
@@ -29,8 +42,11 @@ pub use listing::Refused;
 pub use listing::TreePath;
 pub use record::Output;
 pub use record::Record;
+pub use statistics::AgeStatistics;
 pub use statistics::KindStatistics;
+pub use statistics::Pile;
 pub use statistics::Statistics;
+pub use statistics::StudyStatistics;
 pub use verify::Damaged;
 pub use verify::Missing;
 pub use verify::Removed;

@@ -88,10 +88,7 @@ impl Record {
 
     /// Returns the kind of stage that the key names; `unknown` where that is no name of a kind.
     pub fn kind(&self) -> &str {
-        let is_name = |kind: &&str| {
-            kind.len() < 100 && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-        };
-        self.key.get("kind").and_then(Value::as_str).filter(is_name).unwrap_or("unknown")
+        kind_of(self.key.get("kind").and_then(Value::as_str))
     }
 
     /// Returns the size of all outputs, bytes.
@@ -103,6 +100,14 @@ impl Record {
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         self.outputs.values().flat_map(|output| output.blobs.iter())
     }
+}
+
+/// Returns the name of a kind; `unknown` for what is none.
+pub(super) fn kind_of(name: Option<&str>) -> &str {
+    let is_name = |kind: &&str| {
+        kind.len() < 100 && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    name.filter(is_name).unwrap_or("unknown")
 }
 
 #[cfg(test)]
