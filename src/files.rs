@@ -316,7 +316,7 @@ pub fn sync_folder(folder: &Path) -> Result<(), Error> {
 /// Creates a folder and those above it.
 pub fn create_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
-    attempt("create", folder, || fs::create_dir_all(folder))
+    attempt("create", folder, || if folder.is_dir() { Ok(()) } else { fs::create_dir_all(folder) })
 }
 
 /// Takes away the right to write a file.

@@ -66,7 +66,7 @@ impl<'a> Explained<'a> {
     fn of(id: TaskId, causes: &Causes<'a>) -> Self {
         let status = &causes.status[&id];
         let key = match status {
-            Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
+            Status::Hit { record, .. } => record.key.read(),
             Status::Miss { key, .. } => key.clone(),
             Status::Unknown => None,
         };

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
     if !args.allow_exec {
         programs::refuse(&opened, &wanted, &store, screen)?;
     }
+    let plan = &opened.into_plan();
     let time = clock::seconds_since_1970();
     let options = Options {
         run: clock::run_name(time),

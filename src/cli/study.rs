@@ -61,6 +61,11 @@ impl Opened {
         let mut axes = self.plan.axes.iter().map(|axis| axis.name.clone());
         rows.or_else(|| axes.find(|axis| axis != "seed"))
     }
+
+    /// Returns the plan alone: a run may take days, and needs the manifest no more.
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
+    }
 }
 
 /// Reads a manifest and plans it; draws every problem where there are some.
@@ -100,7 +105,7 @@ fn table_problem(spec: Option<&TableSpec>, plan: &Plan) -> Option<Problem> {
 
 /// Returns the plan of a manifest.
 pub(crate) fn plan(args: &StudyArgs, screen: &Screen) -> Result<Plan, Failure> {
-    Ok(open(args, screen)?.plan)
+    Ok(open(args, screen)?.into_plan())
 }
 
 /// Most problems that are drawn: nobody reads more, and each is looked for in the whole text.

@@ -141,7 +141,7 @@ impl Causes<'_> {
 
     fn key(&self, id: TaskId) -> Option<TaskKey> {
         match &self.status[&id] {
-            Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
+            Status::Hit { record, .. } => record.key.read(),
             Status::Miss { key, .. } => key.clone(),
             Status::Unknown => None,
         }

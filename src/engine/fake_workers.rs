@@ -105,7 +105,7 @@ fn a_worker_does_several_jobs() {
     assert_eq!(outcome.counts(), [3, 0, 0, 0], "{events:?}");
     let record = outcome.record(crate::plan::TaskId(0)).unwrap();
     assert_eq!((record.device.as_deref(), record.machine.as_deref()), (Some("cpu"), Some("here")));
-    assert_eq!(record.outputs["value"].summary, json!({"rows": 1}));
+    assert_eq!(record.output("value").unwrap().summary, json!({"rows": 1}));
     let starts = crate::files::read(&folder.path().join("starts")).unwrap();
     assert_eq!(starts, b"started\n", "one process did all of them");
     let fell_back =

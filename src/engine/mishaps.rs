@@ -33,7 +33,9 @@ fn study() -> Sketch {
 /// Returns what each task made.
 fn digests(outcome: &Outcome) -> BTreeMap<TaskId, Digest> {
     let tasks = outcome.tasks.keys();
-    tasks.filter_map(|&id| Some((id, outcome.record(id)?.outputs["value"].digest))).collect()
+    tasks
+        .filter_map(|&id| Some((id, outcome.record(id)?.output("value").unwrap().digest)))
+        .collect()
 }
 
 /// Runs the study; returns what each task made, and every problem that was told.

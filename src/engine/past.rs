@@ -50,7 +50,7 @@ impl Past {
         let mut past = Self::default();
         for record in store.records()? {
             // A record of another layout explains nothing; the task simply runs again.
-            let Ok(key) = serde_json::from_value::<TaskKey>(record.key.clone()) else { continue };
+            let Some(key) = record.key.read::<TaskKey>() else { continue };
             past.add(key, record);
         }
         Ok(past)
@@ -245,9 +245,9 @@ mod tests {
     fn record(finished: u64) -> Record {
         Record {
             format: 1,
-            key: json!({}),
+            key: crate::store::Key::of(&json!({})),
             recipe: None,
-            outputs: BTreeMap::new(),
+            outputs: litemap::LiteMap::new(),
             seconds: 1.0,
             device: None,
             threads: None,
@@ -297,14 +297,15 @@ mod tests {
                 ..own.clone()
             };
             past.add(key, Record { seconds, ..record(count) });
-            let outputs = BTreeMap::from([("images".to_owned(), output)]);
+            let outputs = [("images".to_owned(), output)].into_iter().collect();
             let mut maker = own.clone();
             maker.kind = "load".to_owned();
             past.add(maker, Record { outputs, ..record(0) });
         }
         let mut seconds = |count: usize| {
             let counts = Counts::of(Partition::Train, count);
-            sketch.task(source).counts.insert("value".to_owned(), counts);
+            std::sync::Arc::make_mut(&mut sketch.task(source).counts)
+                .insert("value".to_owned(), counts);
             past.expected(&sketch.plan, sketch.plan.task(sum), None).unwrap().seconds
         };
         assert_eq!([100, 150, 400, 800].map(&mut seconds), [4.0, 6.0, 10.0, 20.0]);

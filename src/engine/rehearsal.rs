@@ -92,7 +92,7 @@ pub(super) fn rehearse(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Out
 }
 
 fn value(cache: &Path, outcome: &Outcome, task: TaskId) -> String {
-    let output = &outcome.record(task).unwrap().outputs["value"];
+    let output = outcome.record(task).unwrap().output("value").unwrap();
     let tree = Store::open(cache).unwrap().tree(output.digest).unwrap();
     String::from_utf8(files::read(&tree["table.csv"]).unwrap()).unwrap()
 }
@@ -169,7 +169,7 @@ fn a_lost_object_is_computed_again() {
     let (sketch, tasks) = sums(3, 4, &tally);
     let (outcome, _) = rehearse(&sketch.plan, &cache, &options());
     let store = Store::open(&cache).unwrap();
-    let lost = store.files(&outcome.record(tasks[3]).unwrap().outputs["value"]);
+    let lost = store.files(outcome.record(tasks[3]).unwrap().output("value").unwrap());
     files::remove_file(&lost["table.csv"]).unwrap();
     let (outcome, _) = rehearse(&sketch.plan, &cache, &options());
     assert_eq!(outcome.counts(), [1, 3, 0, 0]);
@@ -183,8 +183,8 @@ fn nothing_is_made_of_what_is_damaged() {
     let (sketch, tasks) = sums(3, 4, &tally);
     let (outcome, _) = rehearse(&sketch.plan, &cache, &options());
     let store = Store::open(&cache).unwrap();
-    let path =
-        store.files(&outcome.record(tasks[2]).unwrap().outputs["value"])["table.csv"].clone();
+    let path = store.files(outcome.record(tasks[2]).unwrap().output("value").unwrap())["table.csv"]
+        .clone();
     let mut bytes = files::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     files::write(&path, &bytes).unwrap();

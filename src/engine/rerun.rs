@@ -137,8 +137,8 @@ impl<'a> Reruns<'a> {
     }
 
     fn judge(&self, record: &Record, run_on: &mut Option<Device>) -> Result<Verdict, Failure> {
-        let key: TaskKey = serde_json::from_value(record.key.clone())
-            .map_err(|_| Failure::new("its key has another layout"))?;
+        let key: TaskKey =
+            record.key.read().ok_or_else(|| Failure::new("its key has another layout"))?;
         let kind = self.kind(&key)?;
         let id = Digest::of_value(&("rerun", record.key_digest()));
         let busy = || Failure::new("another process runs it again just now");
@@ -265,7 +265,7 @@ impl<'a> Reruns<'a> {
 
 /// Returns params complete with those that enter no key.
 fn params_of(kind: &StageKind, key: &TaskKey) -> Result<serde_json::Value, Failure> {
-    (kind.resolve)(&key.params).map_err(|problems| {
+    kind.resolve(&key.params).map_err(|problems| {
         let first = problems.into_iter().next().map(|problem| problem.problem);
         Failure::new(format!("its params are wrong: {}", first.unwrap_or_default()))
     })

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use rayon::iter::IntoParallelRefIterator;
+use rayon::iter::ParallelIterator;
+
 use crate::digest::Digest;
 use crate::engine::CachedBy;
 use crate::engine::HeadStart;
@@ -120,10 +123,16 @@ impl Need {
     pub(super) fn of(plan: &Plan, wanted: &BTreeSet<TaskId>, store: &Store) -> Self {
         let mut wanted = if wanted.is_empty() { results(plan) } else { wanted.clone() };
         let told = plan.with_ancestors(&wanted);
+        let told: Vec<&Task> = told.iter().map(|&id| plan.task(id)).collect();
+        // Many small files: on all cores.
+        let by_recipe = |task: &&Task| {
+            let key = store.key_of(task.recipe?)?;
+            Some((key, store.find(key)?))
+        };
+        let known: Vec<_> = told.par_iter().map(by_recipe).collect();
         let mut need = Self::default();
-        for task in plan.tasks.iter().rev().filter(|task| told.contains(&task.id)) {
-            let key = task.recipe.and_then(|recipe| store.key_of(recipe));
-            if let Some((key, record)) = key.and_then(|key| Some((key, store.find(key)?))) {
+        for (task, known) in told.into_iter().zip(known).rev() {
+            if let Some((key, record)) = known {
                 need.found.insert(task.id, record);
                 need.keys.insert(task.id, key);
             } else if wanted.contains(&task.id) {

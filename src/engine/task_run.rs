@@ -100,7 +100,7 @@ impl<'a> Attempt<'a> {
             .map_err(|failure| self.overdue(&watch).unwrap_or(failure))?;
         self.refuse_changed_sources()?;
         let facts = Facts {
-            key: serde_json::to_value(&self.key).expect("keys have string keys"),
+            key: store::Key::of(&self.key),
             recipe: self.task.recipe,
             seconds: start.elapsed().as_secs_f64(),
             device: self.device.map(|device| device.to_string()),

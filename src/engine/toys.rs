@@ -161,7 +161,7 @@ impl Sketch {
         inputs: &[TaskId],
     ) -> TaskId {
         let id = TaskId(self.plan.tasks.len());
-        let params = (kind.resolve)(params).unwrap();
+        let params = kind.resolve(params).unwrap();
         let recipes: Option<Vec<Digest>> =
             inputs.iter().map(|&input| self.plan.task(input).recipe).collect();
         let recipe = recipes.map(|inputs| Digest::of_value(&json!([kind.name, params, inputs])));
@@ -180,8 +180,8 @@ impl Sketch {
             resources: crate::stage::Resources::default(),
             retries: 0,
             sources: BTreeMap::new(),
-            counts: BTreeMap::new(),
-            partitions: BTreeMap::new(),
+            counts: std::sync::Arc::default(),
+            partitions: litemap::LiteMap::new(),
             leaks: Vec::new(),
             recipe,
         });

@@ -63,7 +63,7 @@ pub(super) fn head_start(task: &Task, key: &TaskKey, store: &Store) -> Option<He
 /// what enters them is known.
 pub fn ways(plan: &Plan, status: &BTreeMap<TaskId, Status>) -> BTreeSet<Digest> {
     let key = |status: &Status| match status {
-        Status::Hit { record, .. } => serde_json::from_value(record.key.clone()).ok(),
+        Status::Hit { record, .. } => record.key.read(),
         Status::Miss { key, .. } => key.clone(),
         Status::Unknown => None,
     };

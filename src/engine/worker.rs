@@ -137,7 +137,7 @@ fn find<'a>(kinds: &'a [StageKind], job: &Job) -> Result<&'a StageKind, Failure>
         let problem = format!("{} threads; 1 to {MOST_THREADS} expected", job.threads);
         return Err(Failure::new(problem));
     }
-    if (kind.resolve)(&job.params).is_err() {
+    if kind.resolve(&job.params).is_err() {
         let problem = format!("the worker knows other params of kind `{}`", job.kind);
         return Err(Failure::new(problem).help(rebuild));
     }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn job(kind: &str, params: &Value, folder: &Path) -> Value {
-        let params = (FAIL.resolve)(params).unwrap();
+        let params = FAIL.resolve(params).unwrap();
         json!({"job": {
             "protocol": 1, "label": "toy", "kind": kind, "version": 1, "params": params,
             "inputs": {}, "sources": {}, "seed": 0, "device": "cpu", "threads": 1,

@@ -84,9 +84,10 @@ pub fn open(path: &Path) -> Result<(fs::File, u64), Error> {
         check(Sort::of(fs::symlink_metadata(path)?.file_type()))?;
         // What lies there may be another thing by now: no link is followed, no pipe waited for.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let file = only(fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?)?;
-        let size = file.metadata()?.len();
-        Ok((file, size))
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let about = file.metadata()?;
+        check(Sort::of(about.file_type()))?;
+        Ok((file, about.len()))
     })
 }
 
@@ -111,7 +112,8 @@ pub fn read(path: &Path, longest: u64) -> Result<Vec<u8>, Error> {
         if size > longest {
             return Err(too_long());
         }
-        let mut bytes = Vec::new();
+        // One byte of room more than there should be: the end shows in the read that finds it.
+        let mut bytes = Vec::with_capacity(size as usize + 1);
         file.take(longest + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > longest { Err(too_long()) } else { Ok(bytes) }
     })

@@ -1,5 +1,6 @@
 //! Parsing: from YAML text to a node, within bounds on depth, size and aliases.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -38,9 +39,11 @@ pub(super) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
 
 /// Parses one value. Nothing stays nothing: as a value it deletes.
 pub(super) fn parse_value(file: FileId, text: &str) -> Result<Node, Problem> {
-    let parsed: Result<Spanned<Raw>, _> = serde_yaml::from_str_with_options(text, options());
-    match parsed {
-        Ok(raw) => Ok(Converter { file, size: text.len() }.node(raw)),
+    match serde_yaml::from_str_with_options(text, options()) {
+        Ok(Parsed(mut node)) => {
+            Place { file, size: text.len() }.settle(&mut node);
+            Ok(node)
+        }
         Err(error) => Err(problem(file, text, &error)),
     }
 }
@@ -68,7 +71,7 @@ fn problem(file: FileId, text: &str, error: &serde_yaml::Error) -> Problem {
     let (message, help) = reworded(message);
     let end = Span { file, offset: text.len(), length: 0 };
     let span = error.location().map_or(end, |location| match location.span().byte_offset() {
-        Some(_) => Converter { file, size: text.len() }.span(location),
+        Some(_) => Place { file, size: text.len() }.span(location),
         None => Span { file, offset: offset_of(text, location), length: 1 },
     });
     Problem::at(span, format!("no valid YAML: {message}")).maybe_help(help.map(str::to_owned))
@@ -119,118 +122,124 @@ fn offset_of(text: &str, location: Location) -> usize {
     start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
 }
 
-/// A value as the parser gives it.
-enum Raw {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Spanned<Self>>),
-    Map(Vec<(Spanned<String>, Spanned<Self>)>),
-}
-
-struct Converter {
+/// A place in a text.
+#[derive(Clone, Copy)]
+struct Place {
     file: FileId,
     size: usize,
 }
 
-impl Converter {
-    fn node(&self, raw: Spanned<Raw>) -> Node {
-        let content = match raw.value {
-            Raw::Null => Content::Null,
-            Raw::Bool(answer) => Content::Bool(answer),
-            Raw::Number(number) => Content::Number(number),
-            Raw::Text(text) => Content::Text(text),
-            Raw::List(items) => {
-                Content::List(items.into_iter().map(|item| self.node(item)).collect())
-            }
-            Raw::Map(entries) => Content::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| Entry {
-                        key: Located::new(key.value, self.span(key.referenced)),
-                        value: self.node(value),
-                    })
-                    .collect(),
-            ),
-        };
-        Node { content, span: self.span(raw.referenced) }
-    }
-
-    fn span(&self, location: Location) -> Span {
+impl Place {
+    fn span(self, location: Location) -> Span {
         let bytes = |number: Option<u64>| number.map_or(0, |number| number as usize);
         let offset = bytes(location.span().byte_offset()).min(self.size);
         let length = bytes(location.span().byte_len()).min(self.size - offset);
         Span { file: self.file, offset, length }
     }
-}
 
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
+    /// Puts a node that was parsed, with all below it, to its text.
+    fn settle(self, node: &mut Node) {
+        self.cut(&mut node.span);
+        match &mut node.content {
+            Content::List(items) => items.iter_mut().for_each(|item| self.settle(item)),
+            Content::Map(entries) => {
+                for Entry { key, value } in entries {
+                    self.cut(&mut key.span);
+                    self.settle(value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn cut(self, span: &mut Span) {
+        let offset = span.offset.min(self.size);
+        *span = Span { file: self.file, offset, length: span.length.min(self.size - offset) };
     }
 }
 
-struct RawVisitor;
+/// Stands for the text that is being parsed.
+const HERE: Place = Place { file: FileId(0), size: usize::MAX };
 
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
+/// A node of a text that it does not know yet.
+struct Parsed(Node);
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let found = Spanned::<Content>::deserialize(deserializer)?;
+        Ok(Self(Node { content: found.value, span: HERE.span(found.referenced) }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Contents)
+    }
+}
+
+struct Contents;
+
+impl<'de> Visitor<'de> for Contents {
+    type Value = Content;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a number, a truth value, a list or a map")
     }
 
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_unit<E>(self) -> Result<Content, E> {
+        Ok(Content::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
+    fn visit_none<E>(self) -> Result<Content, E> {
+        Ok(Content::Null)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
-        Raw::deserialize(deserializer)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
+        Content::deserialize(deserializer)
     }
 
-    fn visit_bool<E>(self, answer: bool) -> Result<Raw, E> {
-        Ok(Raw::Bool(answer))
+    fn visit_bool<E>(self, answer: bool) -> Result<Content, E> {
+        Ok(Content::Bool(answer))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Raw, E> {
-        Ok(Raw::Number(number.into()))
+    fn visit_i64<E>(self, number: i64) -> Result<Content, E> {
+        Ok(Content::Number(number.into()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Raw, E> {
-        Ok(Raw::Number(number.into()))
+    fn visit_u64<E>(self, number: u64) -> Result<Content, E> {
+        Ok(Content::Number(number.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Raw, E> {
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Content, E> {
         Number::from_f64(number)
-            .map(Raw::Number)
+            .map(Content::Number)
             .ok_or_else(|| E::custom(format!("`{number}` is no finite number")))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+        Ok(Content::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Content, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
+        while let Some(Parsed(item)) = access.next_element()? {
             items.push(item);
         }
-        Ok(Raw::List(items))
+        items.shrink_to_fit(); // a study has many short ones
+        Ok(Content::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
-        while let Some((key, value)) = access.next_entry::<Spanned<String>, Spanned<Raw>>()? {
-            if entries.iter().any(|(known, _)| known.value == key.value) {
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Content, A::Error> {
+        let mut entries = Vec::new();
+        let mut known = BTreeSet::new();
+        while let Some((key, Parsed(value))) = access.next_entry::<Spanned<String>, _>()? {
+            if !known.insert(key.value.clone()) {
                 return Err(A::Error::custom(format!("the key `{}` is written twice", key.value)));
             }
-            entries.push((key, value));
+            entries.push(Entry { key: Located::new(key.value, HERE.span(key.referenced)), value });
         }
-        Ok(Raw::Map(entries))
+        entries.shrink_to_fit();
+        Ok(Content::Map(entries))
     }
 }
 

@@ -121,7 +121,7 @@ fn list(node: &Node, problems: &mut Problems) -> Vec<Reference> {
         Content::Null => &[],
         _ => std::slice::from_ref(node),
     };
-    let mut references = Vec::new();
+    let mut references = Vec::with_capacity(items.len());
     for item in items {
         let parsed = match item.scalar() {
             Some(text) => Reference::parse(&text, item.span),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use crate::digest::Digest;
 use crate::manifest::Document;
 use crate::manifest::Problem;
@@ -38,7 +40,7 @@ pub(super) struct Tasks<'a> {
     made: Vec<Task>,
     proof: Proof,
     index: Index,
-    forecasts: BTreeMap<Digest, BTreeMap<String, Counts>>,
+    forecasts: BTreeMap<Digest, Arc<LiteMap<String, Counts>>>,
 }
 
 impl<'a> Tasks<'a> {
@@ -89,8 +91,8 @@ impl<'a> Tasks<'a> {
             resources: settled.resources.clone(),
             retries: stage.spec.retries,
             sources: settled.sources.clone(),
-            counts: BTreeMap::new(),
-            partitions: BTreeMap::new(),
+            counts: Arc::default(),
+            partitions: LiteMap::new(),
             leaks: Vec::new(),
             recipe: None,
         };
@@ -107,8 +109,8 @@ impl<'a> Tasks<'a> {
         stage: &Linked<'_>,
         cell: &Cell,
         problems: &mut Problems,
-    ) -> Option<BTreeMap<String, Vec<InputRef>>> {
-        let mut inputs = BTreeMap::new();
+    ) -> Option<LiteMap<String, Vec<InputRef>>> {
+        let mut inputs = LiteMap::new();
         let mut complete = true;
         for input in &stage.inputs {
             let mut refs = Vec::new();
@@ -215,9 +217,9 @@ impl<'a> Tasks<'a> {
         stage: &Linked<'_>,
         task: &Task,
         problems: &mut Problems,
-    ) -> BTreeMap<String, Counts> {
+    ) -> Arc<LiteMap<String, Counts>> {
         if let Some(known) = task.recipe.and_then(|recipe| self.forecasts.get(&recipe)) {
-            return known.clone();
+            return Arc::clone(known);
         }
         let sources = task
             .sources
@@ -244,11 +246,12 @@ impl<'a> Tasks<'a> {
                 let message = format!("stage `{}` cannot run: {error}", task.stage);
                 let problem = Problem::at(stage.spec.name.span, message);
                 problems.push(problem.maybe_help(error.remedy()));
-                BTreeMap::new()
+                LiteMap::new()
             }
         };
+        let counts = Arc::new(counts);
         if let Some(recipe) = task.recipe {
-            self.forecasts.insert(recipe, counts.clone());
+            self.forecasts.insert(recipe, Arc::clone(&counts));
         }
         counts
     }

@@ -83,6 +83,8 @@ pub(super) struct Linker<'a> {
     pub(super) document: &'a Document,
     /// The study's axes.
     pub(super) axes: &'a Axes,
+    /// Where each stage stands, by its name.
+    places: BTreeMap<&'a str, usize>,
     /// The kind of each stage, where it was found.
     kinds: Vec<Option<&'static StageKind>>,
     /// The ports of each stage; none where its kind was not found.
@@ -125,7 +127,9 @@ impl<'a> Linker<'a> {
             }
         };
         let ports = document.stages.iter().zip(found.iter().copied()).map(&mut ports).collect();
-        Self { document, axes, kinds: found, ports }
+        let names = document.stages.iter().map(|stage| stage.name.value.as_str());
+        let places = names.zip(0..).collect();
+        Self { document, axes, places, kinds: found, ports }
     }
 
     /// Links every stage; a stage of unknown kind gives nothing.
@@ -234,10 +238,8 @@ impl<'a> Linker<'a> {
         references: &[Reference],
         problems: &mut Problems,
     ) -> Vec<Link> {
-        let links: Vec<Link> = references
-            .iter()
-            .filter_map(|reference| self.link(spec, port, reference, problems))
-            .collect();
+        let mut links = Vec::with_capacity(references.len());
+        links.extend(references.iter().filter_map(|one| self.link(spec, port, one, problems)));
         let name = &spec.name.value;
         if references.len() > 1 && !port.many {
             let message = format!(
@@ -274,10 +276,10 @@ impl<'a> Linker<'a> {
         reference: &Reference,
         problems: &mut Problems,
     ) -> Option<usize> {
-        let (stages, wanted) = (&self.document.stages, &reference.stage);
-        let found = stages.iter().position(|stage| stage.name.value == wanted.value);
+        let wanted = &reference.stage;
+        let found = self.places.get(wanted.value.as_str()).copied();
         if found.is_none() {
-            let names = stages.iter().map(|stage| stage.name.value.as_str());
+            let names = self.document.stages.iter().map(|stage| stage.name.value.as_str());
             let names = names.filter(|name| *name != spec.name.value);
             let message = format!("there is no stage `{}`", wanted.value);
             let help = did_you_mean(&wanted.value, names.clone())

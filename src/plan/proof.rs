@@ -4,8 +4,9 @@
 //! Knows images by their source and the parts of splits, not one by one: that two files hold the
 //! same image is not seen here.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+
+use litemap::LiteMap;
 
 use crate::artifact::Partition;
 use crate::plan::InputRef;
@@ -55,7 +56,7 @@ type Strands = BTreeSet<Strand>;
 pub(super) struct Proof {
     /// For each task and output port, the strands of its images but for those that were permitted
     /// where they may not be.
-    strands: Vec<BTreeMap<PortName, Strands>>,
+    strands: Vec<LiteMap<PortName, Strands>>,
     origins: Origins,
 }
 
@@ -90,7 +91,7 @@ impl Proof {
         found
     }
 
-    fn leaving(&mut self, task: &Task, entering: &Strands) -> BTreeMap<PortName, Strands> {
+    fn leaving(&mut self, task: &Task, entering: &Strands) -> LiteMap<PortName, Strands> {
         self.origins.add(task);
         let id = self.origins.first(task.id);
         let strands = |port: &Port| match port.lineage {
@@ -180,7 +181,7 @@ impl Proof {
 }
 
 /// Returns the partitions that each output of a task is made from. Its inputs must be labelled.
-pub(super) fn partitions(task: &Task, tasks: &[Task]) -> BTreeMap<String, BTreeSet<Partition>> {
+pub(super) fn partitions(task: &Task, tasks: &[Task]) -> LiteMap<String, BTreeSet<Partition>> {
     let undivided = BTreeSet::from(UNDIVIDED);
     let mut entering = BTreeSet::new();
     for (port, input) in task.all_inputs() {
@@ -204,7 +205,7 @@ pub(super) fn partitions(task: &Task, tasks: &[Task]) -> BTreeMap<String, BTreeS
 }
 
 fn made_from(tasks: &[Task], input: InputRef) -> &BTreeSet<Partition> {
-    &tasks[input.task.0].partitions[&*input.port]
+    tasks[input.task.0].partitions.get(&*input.port).expect("every output has its partitions")
 }
 
 #[cfg(test)]
@@ -247,7 +248,7 @@ mod tests {
         let fine = plan(&study(
             "  grader: {kind: fit, inputs: {numbers: parts.train, validation: parts.validation}}\n  fit: {kind: fit, inputs: {numbers: grader}}\n",
         ));
-        assert_eq!(fine.tasks.last().unwrap().partitions["model"].len(), 1);
+        assert_eq!(fine.tasks.last().unwrap().partitions.get("model").unwrap().len(), 1);
     }
 
     #[test]

@@ -48,13 +48,15 @@ pub(super) struct Settler<'a> {
     /// Stages with placeholders that stand for nothing.
     unclear: BTreeSet<usize>,
     settled: BTreeMap<(usize, Cell), Option<Rc<Settled>>>,
+    /// Schema of the params of each kind that was met.
+    schemas: BTreeMap<&'static str, Value>,
 }
 
 impl<'a> Settler<'a> {
     /// Settles with these values, and looks for sources with this finder; `unclear` stages have
     /// placeholders that stand for nothing, which has been reported.
     pub(super) fn new(scope: Scope<'a>, finder: Finder<'a>, unclear: BTreeSet<usize>) -> Self {
-        Self { scope, finder, unclear, settled: BTreeMap::new() }
+        Self { scope, finder, unclear, settled: BTreeMap::new(), schemas: BTreeMap::new() }
     }
 
     /// Settles one stage in one cell; `named` are the axes that its params and resources name.
@@ -85,7 +87,9 @@ impl<'a> Settler<'a> {
     ) -> Option<Settled> {
         let spec = linked.spec;
         let written = self.scope.fill(&spec.params, cell, problems);
-        let params = match (linked.kind.resolve)(&written) {
+        let kind = linked.kind;
+        let schema = self.schemas.entry(kind.name).or_insert_with(kind.schema);
+        let params = match (kind.resolve_by)(schema, &written) {
             Ok(params) => params,
             Err(found) => {
                 for problem in self.without_waiting(stage, &spec.params, found) {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -89,7 +90,7 @@ pub struct Task {
     /// Params, complete with defaults and with every `${...}` resolved.
     pub params: Arc<Value>,
     /// Port -> what enters it, in order.
-    pub inputs: BTreeMap<String, Vec<InputRef>>,
+    pub inputs: LiteMap<String, Vec<InputRef>>,
     /// Seed; 0 where the kind draws nothing.
     pub seed: u64,
     /// What a run takes.
@@ -99,9 +100,9 @@ pub struct Task {
     /// Files from outside, by the name that the params give them.
     pub sources: BTreeMap<String, Source>,
     /// Expected images by output port, where known.
-    pub counts: BTreeMap<String, Counts>,
+    pub counts: Arc<LiteMap<String, Counts>>,
     /// Partitions that each output was made from.
-    pub partitions: BTreeMap<String, BTreeSet<Partition>>,
+    pub partitions: LiteMap<String, BTreeSet<Partition>>,
     /// Reasons given by `allow_leakage`, here or on an ancestor that leaks.
     pub leaks: Vec<String>,
     /// Digest of the recipe key; absent where a source is missing.

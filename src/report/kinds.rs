@@ -36,7 +36,7 @@ pub struct KindGuide {
 impl KindGuide {
     /// Returns what there is to know of a kind.
     pub fn of(kind: &StageKind) -> Self {
-        let defaults = (kind.resolve)(&json!({})).ok();
+        let defaults = kind.resolve(&json!({})).ok();
         Self {
             name: kind.name,
             version: kind.version,

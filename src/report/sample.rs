@@ -239,7 +239,7 @@ fn push(
             .push(InputRef { task: *task, port: PortName::new(from) });
     }
     let kind = &KINDS[kind];
-    let params = (kind.resolve)(&json!({})).expect("toys have defaults");
+    let params = kind.resolve(&json!({})).expect("toys have defaults");
     let train = BTreeSet::from([Partition::Train]);
     let partition = |port: &crate::stage::Port| (port.name.to_string(), train.clone());
     plan.tasks.push(Task {
@@ -249,12 +249,14 @@ fn push(
         kind,
         ports: (kind.ports)(&json!({})).into(),
         params: params.into(),
-        inputs: ports,
+        inputs: ports.into_iter().collect(),
         seed: 1,
         resources: Resources::default(),
         retries: 0,
         sources: BTreeMap::new(),
-        counts: BTreeMap::from([("images".into(), Counts::of(Partition::Train, 1080))]),
+        counts: std::sync::Arc::new(
+            [("images".into(), Counts::of(Partition::Train, 1080))].into_iter().collect(),
+        ),
         partitions: kind.outputs.iter().map(partition).collect(),
         leaks: Vec::new(),
         recipe: Some(Digest::of_bytes(stage.as_bytes())),

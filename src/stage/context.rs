@@ -74,6 +74,9 @@ impl Context<'_> {
 
     /// Does image work on as many of rayon's threads as the stage may keep busy.
     pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R, StageError> {
+        if self.threads >= rayon::current_num_threads() {
+            return Ok(work()); // threads that are there already
+        }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
         let refused = |error| StageError::data(format!("no threads to work on: {error}"));
         Ok(pool.map_err(refused)?.install(work))

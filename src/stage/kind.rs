@@ -79,8 +79,9 @@ pub struct StageKind {
     pub schema: fn() -> Value,
     /// Returns the ports of a stage by its params as they are written.
     pub ports: fn(&Value) -> Ports,
-    /// Fills in defaults, or returns every problem of the params.
-    pub resolve: fn(&Value) -> Result<Value, Vec<ParamProblem>>,
+    /// Fills in defaults, or returns every problem of the params, given their schema: it is slow to
+    /// build, and a study of thousands of stages needs it thousands of times.
+    pub resolve_by: fn(&Value, &Value) -> Result<Value, Vec<ParamProblem>>,
     /// Returns what a run takes.
     pub resources: fn(&Value) -> Resources,
     /// Returns whether the result depends on the seed.
@@ -112,7 +113,7 @@ impl StageKind {
             outputs: S::Outputs::PORTS,
             schema: params::schema::<S>,
             ports: S::ports,
-            resolve: params::resolve::<S>,
+            resolve_by: params::resolve::<S>,
             resources: |value| S::resources(&params::typed::<S>(value)),
             draws: |value| S::draws(&params::typed::<S>(value)),
             course: |value| S::course(&params::read::<S>(value).ok()?),
@@ -120,6 +121,11 @@ impl StageKind {
             forecast: |value, known| S::forecast(&params::typed::<S>(value), known),
             run: run::<S>,
         }
+    }
+
+    /// Fills in the defaults of params, or returns every problem of them.
+    pub fn resolve(&self, value: &Value) -> Result<Value, Vec<ParamProblem>> {
+        (self.resolve_by)(&(self.schema)(), value)
     }
 }
 

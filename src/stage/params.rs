@@ -36,26 +36,22 @@ pub(crate) fn schema<S: Stage>() -> Value {
     schemars::schema_for!(S::Params).to_value()
 }
 
-/// Fills in defaults, or returns every problem of the params.
-pub(crate) fn resolve<S: Stage>(value: &Value) -> Result<Value, Vec<ParamProblem>> {
-    // Most params are right: the schema, slow to build, is only asked what else is wrong.
-    let mut problems = match read::<S>(value) {
-        Ok(params) => {
-            let filled = serde_json::to_value(&params).expect("params have string keys");
-            let mut problems = schema::problems(&schema::<S>(), value);
-            problems.extend(S::check(&params));
-            if problems.is_empty() {
-                return Ok(filled);
-            }
-            problems
-        }
-        Err(first) => {
-            let problems = schema::problems(&schema::<S>(), value);
-            if problems.is_empty() { vec![first] } else { problems }
-        }
-    };
+/// Fills in defaults, or returns every problem of the params, given their schema.
+pub(crate) fn resolve<S: Stage>(schema: &Value, value: &Value) -> Result<Value, Vec<ParamProblem>> {
+    let mut problems = schema::problems(schema, value);
+    let params = read::<S>(value);
+    match &params {
+        Ok(params) => problems.extend(S::check(params)),
+        Err(first) if problems.is_empty() => problems.push(first.clone()),
+        Err(_) => {}
+    }
     problems.dedup();
-    Err(problems)
+    match params {
+        Ok(params) if problems.is_empty() => {
+            Ok(serde_json::to_value(params).expect("params have string keys"))
+        }
+        _ => Err(problems),
+    }
 }
 
 /// Returns the typed params of a value that went through [`resolve`].

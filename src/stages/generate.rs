@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn two_thousand_images_are_foreseen() {
         let kind = StageKind::of::<Generate>();
-        let params = (kind.resolve)(&json!({})).unwrap();
+        let params = kind.resolve(&json!({})).unwrap();
         let foreseen = (kind.forecast)(&params, &Forecast::default()).unwrap();
         assert_eq!(foreseen, [("images", Counts::of(Partition::Train, 2000))]);
     }

@@ -313,13 +313,13 @@ mod tests {
         let mut known = Forecast::default();
         known.connected.insert("classifier".into());
         known.inputs.insert("images".into(), Counts::of(Partition::Train, images));
-        (KIND.forecast)(&(KIND.resolve)(params).unwrap(), &known).map_err(|error| told(&error))
+        (KIND.forecast)(&KIND.resolve(params).unwrap(), &known).map_err(|error| told(&error))
     }
 
     #[test]
     fn params_that_contradict_each_other_are_said() {
         let problems = |value: Value| {
-            let found = (KIND.resolve)(&value).unwrap_err();
+            let found = KIND.resolve(&value).unwrap_err();
             let line =
                 |p: &crate::stage::ParamProblem| format!("{}: {}", p.path.join("."), p.problem);
             found.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn whoever_labels_must_be_connected() {
         let answer = |value: &Value| {
-            let params = (KIND.resolve)(value).unwrap();
+            let params = KIND.resolve(value).unwrap();
             (KIND.forecast)(&params, &Forecast::default()).map_err(|error| told(&error))
         };
         insta::assert_snapshot!(answer(&json!({})).unwrap_err(), @"`by: classifier` asks a classifier, but there is none; connect the port `classifier`, or write `by: neighbours`");
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_file_of_labels_is_a_source() {
-        let params = (KIND.resolve)(&json!({"by": "csv", "csv": "labels.csv"})).unwrap();
+        let params = KIND.resolve(&json!({"by": "csv", "csv": "labels.csv"})).unwrap();
         let sources = (KIND.sources)(&params);
         assert_eq!((sources[0].name.as_str(), sources[0].param.as_str()), ("labels.csv", "csv"));
     }

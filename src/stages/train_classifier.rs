@@ -354,11 +354,11 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_study() {
-        let params: Params = serde_json::from_value((KIND.resolve)(&json!({})).unwrap()).unwrap();
+        let params: Params = serde_json::from_value(KIND.resolve(&json!({})).unwrap()).unwrap();
         assert_eq!((params.batch_size, params.epochs, params.learning_rate), (64, 40, 1e-4));
         assert_eq!(params.network, Network::Resnet101);
         assert!((KIND.sources)(&json!({})).is_empty());
-        let named = (KIND.resolve)(&json!({"weights": "resnet18.safetensors"})).unwrap();
+        let named = KIND.resolve(&json!({"weights": "resnet18.safetensors"})).unwrap();
         assert_eq!((KIND.sources)(&named)[0].name, "resnet18.safetensors");
     }
 
@@ -368,7 +368,7 @@ mod tests {
             "schedule": [{"epochs": 3, "learning_rate": 0.1}], "epochs": 7,
             "betas": [0.9, 1], "normalise": {"deviation": [1, 0, 1]},
         });
-        let problems = (KIND.resolve)(&wrong).unwrap_err();
+        let problems = KIND.resolve(&wrong).unwrap_err();
         let lines: Vec<String> =
             problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.problem)).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
@@ -384,7 +384,7 @@ mod tests {
             let counts = Counts::of(Partition::Train, 9).sized(Some((side, side)));
             let mut known = Forecast::default();
             known.inputs.insert("images".into(), counts);
-            (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known).map_err(|error| told(&error))
+            (KIND.forecast)(&KIND.resolve(value).unwrap(), &known).map_err(|error| told(&error))
         };
         let dense = json!({"network": "densenet121"});
         insta::assert_snapshot!(foreseen(&dense, 28).unwrap_err(), @"images are 28 x 28 pixels; densenet121 needs at least 29 x 29; set `size` of the `load` stage to 32 or more, or take a ResNet");

@@ -63,7 +63,7 @@ impl Trial<'_> {
         &self,
         observer: &Silent,
     ) -> Result<BTreeMap<String, ImageSet>, StageError> {
-        let params = (self.kind.resolve)(&self.params).expect("the params of a trial are right");
+        let params = self.kind.resolve(&self.params).expect("the params of a trial are right");
         let scratch = tempfile::tempdir().expect("tests may write scratch files");
         let mut trees = Trees::new();
         for (port, sets) in &self.inputs {

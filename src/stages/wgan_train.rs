@@ -300,11 +300,11 @@ mod tests {
     const KIND: StageKind = StageKind::of::<WganTrain>();
 
     fn resolved(value: &Value) -> Params {
-        serde_json::from_value((KIND.resolve)(value).unwrap()).unwrap()
+        serde_json::from_value(KIND.resolve(value).unwrap()).unwrap()
     }
 
     fn problems(value: &Value) -> Vec<String> {
-        let problems = (KIND.resolve)(value).unwrap_err();
+        let problems = KIND.resolve(value).unwrap_err();
         problems.into_iter().map(|p| format!("{}: {}", p.path.join("."), p.problem)).collect()
     }
 
@@ -350,7 +350,7 @@ mod tests {
             let counts = Counts::of(Partition::Train, 9).sized(Some((side, side)));
             let mut known = Forecast::default();
             known.inputs.insert("images".into(), counts);
-            (KIND.forecast)(&(KIND.resolve)(&json!({})).unwrap(), &known)
+            (KIND.forecast)(&KIND.resolve(&json!({})).unwrap(), &known)
                 .map_err(|error| told(&error))
         };
         assert_eq!(foreseen(32), Ok(vec![]));

@@ -138,7 +138,7 @@ impl Store {
             return Err("it is the record of another key".to_owned());
         }
         for (port, output) in &record.outputs {
-            if output.digest != Digest::of_value(&output.blobs) {
+            if output.digest != output.blobs.digest() {
                 return Err(format!("the digest of `{port}` is not that of its files"));
             }
         }

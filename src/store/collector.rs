@@ -268,6 +268,7 @@ mod tests {
     use crate::store::Error;
     use crate::store::Facts;
     use crate::store::Found;
+    use crate::store::Key;
     use crate::store::Made;
     use crate::store::victims::GRACE;
 
@@ -291,7 +292,7 @@ mod tests {
         }
         let made = Made { folder, summary: json!({}) };
         let facts = Facts {
-            key: json!({"kind": "toy", "name": name}),
+            key: Key::of(&json!({"kind": "toy", "name": name})),
             recipe: Some(Digest::of_bytes(name.as_bytes())),
             seconds: 0.0,
             device: None,

@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::files;
 use crate::store::Error;
+use crate::store::Key;
 use crate::store::Output;
 use crate::store::Record;
 use crate::store::Store;
@@ -73,7 +75,7 @@ pub struct Made {
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// Everything that decided the outputs; its digest is the lease's key.
-    pub key: Value,
+    pub key: Key,
     /// Digest of the recipe, where it is known.
     pub recipe: Option<Digest>,
     /// Seconds that the task took.
@@ -140,7 +142,7 @@ impl Lease<'_> {
         let layout = &self.store.layout;
         // Between a look at what is stored already and the record that names it nothing is collected.
         let _gate = self.store.pass()?;
-        let mut outputs = BTreeMap::new();
+        let mut outputs = LiteMap::new();
         for (port, made) in made {
             let output = Output::of(objects::take_in(layout, &made.folder)?, made.summary.clone());
             objects::keep_list(layout, &output, &self.scratch)?;
@@ -183,6 +185,7 @@ mod tests {
 
     use super::Facts;
     use super::Found;
+    use super::Key;
     use super::Lease;
     use super::Made;
     use crate::digest::Digest;
@@ -198,7 +201,7 @@ mod tests {
 
     fn facts(recipe: Option<Digest>) -> Facts {
         Facts {
-            key: json!(KEY),
+            key: Key::of(&KEY),
             recipe,
             seconds: 1.5,
             device: None,
@@ -243,10 +246,10 @@ mod tests {
         let record = publish(&store, Some(recipe));
         assert_eq!(store.find(key()).as_ref(), Some(&record));
         assert_eq!(store.by_recipe(recipe).as_ref(), Some(&record));
-        let tree = store.tree(record.outputs["value"].digest).unwrap();
-        assert_eq!(tree, store.files(&record.outputs["value"]));
+        let tree = store.tree(record.output("value").unwrap().digest).unwrap();
+        assert_eq!(tree, store.files(record.output("value").unwrap()));
         assert_eq!(files::read(&tree["deep/b.txt"]).unwrap(), b"always the same");
-        assert_eq!(record.outputs["value"].bytes, 19);
+        assert_eq!(record.output("value").unwrap().bytes, 19);
     }
 
     #[test]
@@ -305,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let record = publish(&store, None);
-        let lost = &store.files(&record.outputs["value"])["a.txt"];
+        let lost = &store.files(record.output("value").unwrap())["a.txt"];
         files::remove_file(lost).unwrap();
         assert_eq!(store.find(key()), None);
         assert_eq!(publish(&store, None).outputs, record.outputs);

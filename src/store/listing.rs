@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::digest::canonical;
 
 /// Longest path, bytes.
 const LONGEST_PATH: usize = 1024;
@@ -25,12 +26,12 @@ pub struct TreePath(String);
 /// One file of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
+    /// Digest of the content.
+    pub digest: Digest,
     /// Path inside the artifact.
     pub path: TreePath,
     /// Size in bytes.
     pub size: u64,
-    /// Digest of the content.
-    pub digest: Digest,
 }
 
 /// The files of an artifact, sorted by path; each path is there once and is no folder of another,
@@ -112,6 +113,18 @@ impl Listing {
     pub(super) fn of(mut blobs: Vec<Blob>) -> Result<Self, Refused> {
         blobs.sort_by(|a, b| a.path.cmp(&b.path));
         Self::try_from(blobs)
+    }
+
+    /// Returns the canonical text, whose digest names the artifact.
+    pub(super) fn text(&self) -> String {
+        let text = serde_json::to_string(self).expect("a listing has string keys");
+        debug_assert_eq!(text, canonical(self), "fields are sorted");
+        text
+    }
+
+    /// Returns the digest of the artifact that consists of these files.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of_bytes(self.text().as_bytes())
     }
 
     /// Returns the size of all files, bytes.

@@ -7,7 +7,6 @@ use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
 use crate::digest::Digest;
-use crate::digest::canonical;
 use crate::files;
 use crate::files::plain;
 use crate::files::plain::Entry;
@@ -19,6 +18,9 @@ use crate::store::Output;
 use crate::store::layout::Layout;
 use crate::store::layout::digest_of_text;
 use crate::store::listing::TreePath;
+
+/// Most files, of less than [`plain::LARGE`] together, that one core takes in alone.
+const FEW: usize = 16;
 
 /// Moves all files of a folder on the cache's own disk into the objects; on all cores. A link would
 /// lead to files of somebody else, a pipe would never end: a folder that has one is refused.
@@ -35,17 +37,22 @@ pub(super) fn take_in(layout: &Layout, folder: &Path) -> Result<Listing, Error> 
     };
     let found: Vec<(TreePath, PathBuf, u64)> =
         found.into_iter().map(named).collect::<Result<_, _>>()?;
-    let blobs = found
-        .into_par_iter()
-        .map(|(name, path, size)| take_in_file(layout, name, &path, size))
-        .collect::<Result<_, _>>()?;
+    let bytes = found.iter().fold(0, |sum: u64, (_, _, size)| sum.saturating_add(*size));
+    let take =
+        |(name, path, size): (TreePath, PathBuf, u64)| take_in_file(layout, name, &path, size);
+    // For a few small files it takes longer to wake the other cores than to do it here.
+    let blobs = if bytes < plain::LARGE && found.len() <= FEW {
+        found.into_iter().map(take).collect::<Result<_, _>>()?
+    } else {
+        found.into_par_iter().map(take).collect::<Result<_, _>>()?
+    };
     Listing::of(blobs).map_err(|why| unkeepable(folder, why.to_string()))
 }
 
 /// Keeps the list of an artifact's files, so that the artifact is found by its digest alone. Goes
 /// through a scratch folder that is swept: what a killed process leaves there is nobody's object.
 pub(super) fn keep_list(layout: &Layout, output: &Output, scratch: &Path) -> Result<(), Error> {
-    let text = canonical(&output.blobs);
+    let text = output.blobs.text();
     let path = layout.object(output.digest);
     if !is_there(&path, text.len() as u64) {
         clear_way(&path)?;
@@ -57,7 +64,7 @@ pub(super) fn keep_list(layout: &Layout, output: &Output, scratch: &Path) -> Res
 
 /// Returns whether the list of an artifact's files is there and of the right size.
 pub(super) fn is_listed(layout: &Layout, output: &Output) -> bool {
-    is_there(&layout.object(output.digest), canonical(&output.blobs).len() as u64)
+    is_there(&layout.object(output.digest), output.blobs.text().len() as u64)
 }
 
 /// Returns whether an object is there and of the right size.
@@ -74,7 +81,7 @@ fn take_in_file(layout: &Layout, path: TreePath, file: &Path, size: u64) -> Resu
         clear_way(&object)?;
         files::rename(file, &object)?;
     }
-    Ok(Blob { path, size, digest })
+    Ok(Blob { digest, path, size })
 }
 
 /// Removes a folder that lies where a file of the cache is to be put: only a file gives way by itself.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use litemap::LiteMap;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::store::Blob;
+use crate::store::Key;
 use crate::store::Listing;
 use crate::store::listing::TreePath;
 
@@ -36,12 +38,12 @@ pub struct Record {
     /// Format of this struct.
     pub format: u32,
     /// Everything that decided the outputs; its digest is the record's name.
-    pub key: Value,
+    pub key: Key,
     /// Digest of the recipe that led here first.
     pub recipe: Option<Digest>,
     /// Output port -> artifact.
     #[serde(deserialize_with = "checked")]
-    pub outputs: BTreeMap<String, Output>,
+    pub outputs: LiteMap<String, Output>,
     /// Seconds that the task took.
     pub seconds: f64,
     /// Device that it ran on; absent for work inside the engine.
@@ -60,7 +62,7 @@ pub struct Record {
 
 /// Reads outputs whose ports are plain names, so that they can name folders, and whose sizes are the
 /// sums of their files'.
-fn checked<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<String, Output>, D::Error> {
+fn checked<'de, D: Deserializer<'de>>(input: D) -> Result<LiteMap<String, Output>, D::Error> {
     let outputs = BTreeMap::<TreePath, Output>::deserialize(input)?;
     for (port, output) in &outputs {
         if !port.is_name() {
@@ -76,19 +78,24 @@ fn checked<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<String, Outpu
 impl Output {
     /// Returns the artifact that consists of the given files.
     pub(super) fn of(blobs: Listing, summary: Value) -> Self {
-        Self { digest: Digest::of_value(&blobs), bytes: blobs.bytes(), summary, blobs }
+        Self { digest: blobs.digest(), bytes: blobs.bytes(), summary, blobs }
     }
 }
 
 impl Record {
     /// Returns the digest under which the record is kept.
     pub fn key_digest(&self) -> Digest {
-        Digest::of_value(&self.key)
+        self.key.digest()
     }
 
     /// Returns the kind of stage that the key names; `unknown` where that is no name of a kind.
     pub fn kind(&self) -> &str {
-        kind_of(self.key.get("kind").and_then(Value::as_str))
+        self.key.kind()
+    }
+
+    /// Returns the artifact that left at a port.
+    pub fn output(&self, port: &str) -> Option<&Output> {
+        self.outputs.get(port)
     }
 
     /// Returns the size of all outputs, bytes.
@@ -100,14 +107,6 @@ impl Record {
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         self.outputs.values().flat_map(|output| output.blobs.iter())
     }
-}
-
-/// Returns the name of a kind; `unknown` for what is none.
-pub(super) fn kind_of(name: Option<&str>) -> &str {
-    let is_name = |kind: &&str| {
-        kind.len() < 100 && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
-    name.filter(is_name).unwrap_or("unknown")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::store::hold::Notes;
 use crate::store::hold::holder_of;
 use crate::store::hold::lock_of;
 use crate::store::hold::tell_file;
+use crate::store::key;
 use crate::store::layout::digest_of_text;
 use crate::store::lock::Holder;
 use crate::store::lock::Lock;
@@ -308,7 +309,7 @@ fn entry(key: Digest, path: &Path, objects: &[Object]) -> Option<Entry> {
     let run = brief.log.as_deref().and_then(|log| log.parent()?.parent()?.file_name());
     Some(Entry {
         key,
-        kind: record::kind_of(brief.key.kind.as_deref()).to_owned(),
+        kind: key::kind_of(brief.key.kind.as_deref()).to_owned(),
         last_use: brief.finished,
         task: None,
         bytes,

@@ -238,6 +238,7 @@ mod tests {
     use crate::files;
     use crate::store::Facts;
     use crate::store::Found;
+    use crate::store::Key;
     use crate::store::Made;
     use crate::store::Record;
     use crate::store::Removed;
@@ -245,8 +246,8 @@ mod tests {
 
     /// Publishes one artifact with the files `a` and `b`.
     fn publish(store: &Store) -> Record {
-        let key = json!({"kind": "toy"});
-        let Some(Found::Miss(lease)) = store.lookup(Digest::of_value(&key)).unwrap() else {
+        let key = Key::of(&json!({"kind": "toy"}));
+        let Some(Found::Miss(lease)) = store.lookup(key.digest()).unwrap() else {
             panic!("the cache is not empty");
         };
         let folder = lease.scratch().join("value");
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!((sound.objects, store.statistics(0).unwrap().objects), (3, 3));
         assert_eq!(store.statistics(0).unwrap().kinds["toy"].bytes, 6);
 
-        let paths = store.files(&record.outputs["value"]);
+        let paths = store.files(record.output("value").unwrap());
         files::write(&paths["a"], b"One").unwrap();
         files::remove_file(&paths["b"]).unwrap();
         let stray = store.layout.object(Digest::of_bytes(b"stray"));
@@ -296,7 +297,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let record = publish(&store);
-        let artifact = record.outputs["value"].digest;
+        let artifact = record.output("value").unwrap().digest;
         files::remove_file(&store.layout.object(artifact)).unwrap();
         assert_eq!(store.find(record.key_digest()), None);
         let verdict = store.verify().unwrap();

@@ -119,7 +119,10 @@ fn the_counts_of_the_paper_are_known_before_anything_runs() {
     let mut training = BTreeMap::new();
     for task in plan.tasks.iter().filter(|task| task.stage == "fit") {
         assert!(task.recipe.is_some());
-        let images = task.inputs["images"]
+        let images = task
+            .inputs
+            .get("images")
+            .unwrap()
             .iter()
             .filter_map(|input| plan.task(input.task).counts.get(&*input.port))
             .map(ablate::stage::Counts::total);

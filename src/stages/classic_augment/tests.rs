@@ -162,7 +162,7 @@ fn the_forecast_counts_the_copies() {
     let known =
         Forecast { inputs: BTreeMap::from([("images".to_owned(), counts)]), ..Forecast::default() };
     let two = json!({"passes": [{"vertical_flip": 1.0}, {"brightness": [0.7, 0.9]}]});
-    let params = (KIND.resolve)(&two).unwrap();
+    let params = KIND.resolve(&two).unwrap();
     let forecast = (KIND.forecast)(&params, &known).unwrap();
     assert_eq!(forecast, [("images", Counts::of(Partition::Train, 1329))]);
 }
@@ -170,7 +170,7 @@ fn the_forecast_counts_the_copies() {
 #[test]
 fn only_certain_passes_do_without_a_seed() {
     let draws = |passes: Value| {
-        let params = (KIND.resolve)(&json!({"passes": passes})).unwrap();
+        let params = KIND.resolve(&json!({"passes": passes})).unwrap();
         (KIND.draws)(&params)
     };
     assert!(!draws(json!([{"vertical_flip": 1.0}, {"rotation": [90, 90]}])));
@@ -185,14 +185,14 @@ fn wrong_passes_are_said_with_their_place() {
     let wrong = json!({"passes": [
         {"scale": [0.0, 1.0]}, {"brightness": [0.9, 0.7]}, {"vertical_flip": 2}, {"flip": 1},
     ]});
-    let problems = (KIND.resolve)(&wrong).unwrap_err();
+    let problems = KIND.resolve(&wrong).unwrap_err();
     let said = problems.into_iter().map(|p| format!("{}: {}", p.path.join("."), p.problem));
     insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
     passes.2.vertical_flip: found 2, expected a number of at least 0 and at most 1
     passes.3.flip: unknown name `flip`; known are `brightness`, `contrast`, `horizontal_flip`, `rotation`, `saturation`, `scale`, `translation`, `vertical_flip`
     ");
     let ranges = json!({"passes": [{"scale": [0.0, 1.0]}, {"brightness": [0.9, 0.7]}]});
-    let problems = (KIND.resolve)(&ranges).unwrap_err();
+    let problems = KIND.resolve(&ranges).unwrap_err();
     let said = problems.into_iter().map(|p| format!("{}: {}", p.path.join("."), p.problem));
     insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
     passes.0.scale: the range begins at 0, expected at least 0.01

@@ -58,9 +58,9 @@ fn names_in_braces_stand_for_folders_and_values() {
 #[test]
 fn a_short_and_a_long_spelling_are_one() {
     let short =
-        (KIND.resolve)(&with(&json!({"inputs": {"a": "dataset"}, "command": ["x", 3, true]})));
+        KIND.resolve(&with(&json!({"inputs": {"a": "dataset"}, "command": ["x", 3, true]})));
     let long = json!({"a": {"type": "dataset", "many": false, "role": "fit"}});
-    let long = (KIND.resolve)(&with(&json!({"inputs": long, "command": ["x", "3", "true"]})));
+    let long = KIND.resolve(&with(&json!({"inputs": long, "command": ["x", "3", "true"]})));
     assert_eq!(short.unwrap(), long.unwrap());
 }
 

@@ -34,7 +34,7 @@ fn images(name: &str, pixels: &[[u8; 12]]) -> ImageSet {
 }
 
 fn params(value: &serde_json::Value) -> Params {
-    serde_json::from_value((KIND.resolve)(value).unwrap()).unwrap()
+    serde_json::from_value(KIND.resolve(value).unwrap()).unwrap()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn near_copies_stay_where_nobody_minds() {
 
 #[test]
 fn more_than_there_is_cannot_be_kept() {
-    let params = (KIND.resolve)(&json!({})).unwrap();
+    let params = KIND.resolve(&json!({})).unwrap();
     let mut known = Forecast::default();
     known.connected.insert("gan".into());
     known.inputs.insert("images".into(), Counts::of(Partition::Train, 200));
@@ -79,7 +79,7 @@ fn more_than_there_is_cannot_be_kept() {
 #[test]
 fn what_scores_must_be_connected() {
     let refusal = |value: &serde_json::Value| {
-        let params = (KIND.resolve)(value).unwrap();
+        let params = KIND.resolve(value).unwrap();
         told(&(KIND.forecast)(&params, &Forecast::default()).unwrap_err())
     };
     insta::assert_snapshot!(refusal(&json!({})), @"`by: critic` scores by a GAN's critic, but there is none; connect the port `gan`, or write `by: realism`");

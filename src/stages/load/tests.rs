@@ -31,7 +31,7 @@ fn run(params: Value, sources: &[(&str, &Path)]) -> Result<ImageSet, StageError>
 }
 
 fn foreseen(params: &Value, sources: &[(&str, &Path)]) -> Counts {
-    let params = (KIND.resolve)(params).unwrap();
+    let params = KIND.resolve(params).unwrap();
     let sources = sources.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned()));
     let known = Forecast { sources: sources.collect(), ..Forecast::default() };
     (KIND.forecast)(&params, &known).unwrap().remove(0).1
@@ -313,7 +313,7 @@ fn params_that_contradict_each_other_are_all_said() {
         "npz": "a.npz", "folder": "b", "split_column": "part", "classes": ["x", "x"],
     });
     let said = |params: Value| {
-        let problems = (KIND.resolve)(&params).unwrap_err();
+        let problems = KIND.resolve(&params).unwrap_err();
         let lines = problems.into_iter().map(|problem| {
             let help = problem.help.map(|help| format!(" ({help})")).unwrap_or_default();
             format!("{}: {}{help}", problem.path.join("."), problem.problem)

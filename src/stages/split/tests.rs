@@ -46,7 +46,7 @@ fn set(samples: Vec<Sample>) -> ImageSet {
 }
 
 fn params(value: &Value) -> Params {
-    serde_json::from_value((KIND.resolve)(value).unwrap()).unwrap()
+    serde_json::from_value(KIND.resolve(value).unwrap()).unwrap()
 }
 
 proptest! {
@@ -123,7 +123,7 @@ fn given_parts_are_taken_as_they_are() {
     assert_eq!(parts["test"].samples[0].id, "whole/1");
     assert_eq!(parts["test"].image(0), [1; 3]);
     assert!(parts["validation"].is_empty());
-    let params = (KIND.resolve)(&json!({"use": "given"})).unwrap();
+    let params = KIND.resolve(&json!({"use": "given"})).unwrap();
     assert!(!(KIND.draws)(&params));
 }
 
@@ -131,7 +131,7 @@ fn forecast(value: &Value, partitions: &[(Partition, usize)]) -> String {
     let partitions = partitions.iter().copied().collect();
     let inputs = BTreeMap::from([("images".to_owned(), Counts { partitions, size: None })]);
     let known = Forecast { inputs, ..Forecast::default() };
-    match (KIND.forecast)(&(KIND.resolve)(value).unwrap(), &known) {
+    match (KIND.forecast)(&KIND.resolve(value).unwrap(), &known) {
         Ok(counts) => {
             let sizes = counts.iter().map(|(port, counts)| format!("{port} {}", counts.total()));
             sizes.collect::<Vec<_>>().join(", ")
@@ -187,7 +187,7 @@ fn impossible_wishes_fail_at_run_time_too() {
 #[test]
 fn params_that_contradict_each_other_are_said() {
     let said = |value: Value| {
-        let problems = (KIND.resolve)(&value).unwrap_err();
+        let problems = KIND.resolve(&value).unwrap_err();
         problems.into_iter().map(|p| p.problem).collect::<Vec<_>>().join("; ")
     };
     let said = [
@@ -244,7 +244,7 @@ fn copies_in_different_parts_are_refused_listed_or_kept_together() {
         json!({"fractions": halves, "duplicates": "group", "by_group": false}),
     ];
     for value in problems {
-        assert_eq!((KIND.resolve)(&value).unwrap_err()[0].path, ["duplicates"]);
+        assert_eq!(KIND.resolve(&value).unwrap_err()[0].path, ["duplicates"]);
     }
 }
 
