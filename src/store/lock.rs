@@ -70,14 +70,18 @@ impl Lock {
         }
     }
 
-    /// Creates the file, already locked and with a pulse; answers nothing where there is one.
+    /// Creates the file, already locked and with a pulse; answers nothing where there is one, or where a
+    /// [`sweep()`] took the file for that of a dead maker, before it was locked.
     fn create(store: &Store, path: &Path) -> Result<Option<Self>, Error> {
         let (scratch, file) = files::create_scratch(&store.layout.locks())?;
         let made = file
             .lock()
             .map_err(|source| Error::Lock { path: path.to_owned(), source })
             .and_then(|()| Self::hold(store, path.to_owned(), file))
-            .and_then(|lock| Ok(files::link(&scratch, path)?.then_some(lock)));
+            .and_then(|lock| match files::link(&scratch, path) {
+                Err(error) if error.is_missing() && !scratch.exists() => Ok(None),
+                linked => Ok(linked?.then_some(lock)),
+            });
         files::remove_file(&scratch)?;
         made
     }
@@ -188,6 +192,26 @@ mod tests {
                         drop(lock);
                     }
                 });
+            }
+        });
+    }
+
+    #[test]
+    fn a_lock_is_taken_beside_processes_that_sweep() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let takers = [0, 1].map(|number| {
+                let folder = folder.path();
+                scope.spawn(move || {
+                    let store = Store::open(folder).unwrap();
+                    for _ in 0..300 {
+                        drop(Lock::try_take(&store, Digest::of_bytes(&[number])).unwrap());
+                    }
+                })
+            });
+            let store = Store::open(folder.path()).unwrap();
+            while !takers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                super::sweep(&store).unwrap();
             }
         });
     }
