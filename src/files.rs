@@ -15,7 +15,13 @@ use std::sync::atomic::Ordering;
 
 use crate::digest::Digest;
 
+mod found;
+mod look;
 pub mod plain;
+
+pub use found::Found;
+pub use found::walk;
+pub use look::Look;
 
 #[cfg(test)]
 pub(crate) mod faults;
@@ -74,17 +80,6 @@ impl std::ops::Deref for Mapped {
     }
 }
 
-/// One file below a walked folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Path relative to the folder, parts joined by `/`.
-    pub name: String,
-    /// Path to open it by.
-    pub path: PathBuf,
-    /// Size in bytes.
-    pub size: u64,
-}
-
 /// Does one thing to a file, and says what and where if it fails. Tests let it fail here.
 fn attempt<T>(
     action: &'static str,
@@ -116,35 +111,6 @@ pub fn digest(path: &Path) -> Result<Digest, Error> {
     let mut hasher = blake3::Hasher::new();
     attempt("hash", path, || hasher.update_mmap_rayon(path).map(drop))?;
     Ok(hasher.finalize().into())
-}
-
-/// Returns all files below a folder, sorted by name. What another process removes meanwhile is left
-/// out.
-pub fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
-    let mut found = Vec::new();
-    let mut open = vec![(folder.to_owned(), String::new())];
-    while let Some((folder, prefix)) = open.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if !prefix.is_empty() && has_vanished(&folder, &error) => continue,
-            entries => attempt("list", &folder, || entries)?,
-        };
-        for entry in entries {
-            let entry = attempt("list", &folder, || entry)?;
-            let path = entry.path();
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let about = match fs::metadata(&path) {
-                Err(error) if has_vanished(&path, &error) => continue,
-                about => attempt("look at", &path, || about)?,
-            };
-            if about.is_dir() {
-                open.push((path, format!("{name}/")));
-            } else {
-                found.push(Found { name, path, size: about.len() });
-            }
-        }
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
 }
 
 /// Returns the names in a folder, sorted; none where there is no folder.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -29,8 +30,13 @@ struct Proof {
 }
 
 /// Checks a manifest without running anything.
-pub(crate) fn run(args: &StudyArgs, form: Form, screen: &Screen) -> Result<(), Failure> {
-    let plan = study::plan(args, screen)?;
+pub(crate) fn run(
+    args: &StudyArgs,
+    cache: &Path,
+    form: Form,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let plan = study::plan(args, cache, screen)?;
     let proofs = proofs(&plan);
     let stages: BTreeSet<&str> = plan.tasks.iter().map(|task| task.stage.as_str()).collect();
     let missing: Vec<String> =

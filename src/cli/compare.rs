@@ -32,8 +32,8 @@ pub(crate) fn run(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let args = StudyArgs { manifest: first.to_owned(), set: Vec::new(), data: second.data.clone() };
-    let old = study::plan(&args, screen)?;
-    let opened = study::open(second, screen)?;
+    let old = study::plan(&args, cache, screen)?;
+    let opened = study::open(second, cache, screen)?;
     let new = &opened.plan;
     let difference = Difference::between(&old, new);
     let store = Store::open(cache)?;

@@ -46,7 +46,7 @@ pub(crate) fn run(
     form: Form,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let plan = study::plan(&target.study, screen)?;
+    let plan = study::plan(&target.study, cache, screen)?;
     let store = Store::open(cache)?;
     let wanted = study::select(&plan, std::slice::from_ref(&target.stage))?;
     let past = Past::read(&store)?;

@@ -69,7 +69,7 @@ fn keep(
 ) -> Result<(), Failure> {
     let study =
         StudyArgs { manifest: manifest.to_owned(), set: Vec::new(), data: args.data.clone() };
-    let plan = study::plan(&study, screen)?;
+    let plan = study::plan(&study, store.folder(), screen)?;
     // Without its sources a task has no key: what it made would go.
     study::refuse_missing_sources(&plan, &BTreeSet::new(), &study)?;
     let status = engine::status(&plan, store);

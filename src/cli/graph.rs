@@ -1,5 +1,7 @@
 //! `ablate graph`: the stages and what flows between them, drawn.
 
+use std::path::Path;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -14,8 +16,13 @@ use crate::plan::Plan;
 use crate::report;
 
 /// Draws the stages of a manifest.
-pub(crate) fn run(args: &StudyArgs, drawing: Drawing, screen: &Screen) -> Result<(), Failure> {
-    let plan = study::plan(args, screen)?;
+pub(crate) fn run(
+    args: &StudyArgs,
+    cache: &Path,
+    drawing: Drawing,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let plan = study::plan(args, cache, screen)?;
     match drawing {
         Drawing::Dot => screen.print(&plan::to_dot(&plan)),
         Drawing::Mermaid => screen.print(&plan::to_mermaid(&plan)),

@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
 fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
     let cache = &arguments.global.cache;
     match &arguments.command {
-        Command::Check { study, form } => check::run(study, *form, screen),
+        Command::Check { study, form } => check::run(study, cache, *form, screen),
         Command::Plan { study, form } => plan::run(study, cache, *form, screen),
         Command::Run(args) => run::run(args, cache, screen),
         Command::Explain { target, form } => explain::run(target, cache, *form, screen),
@@ -71,7 +71,7 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         }
         Command::Show { target, form } => show::run(target, cache, *form, screen),
         Command::Get { target, output, form } => get::run(target, output, cache, *form, screen),
-        Command::Graph { study, format } => graph::run(study, *format, screen),
+        Command::Graph { study, format } => graph::run(study, cache, *format, screen),
         Command::Table { study, layout } => table::run(study, layout, cache, screen),
         Command::Report { study, output, form } => report::run(study, output, cache, *form, screen),
         Command::Kinds { kind, form } => kinds::run(kind.as_deref(), *form, screen),

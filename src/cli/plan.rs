@@ -69,7 +69,7 @@ pub(crate) fn run(
     form: Form,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let opened = study::open(args, screen)?;
+    let opened = study::open(args, cache, screen)?;
     let store = Store::open(cache)?;
     show(&opened.plan, opened.arms(), &store, form, screen)
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(
     form: Form,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let opened = study::open(args, screen)?;
+    let opened = study::open(args, cache, screen)?;
     let document = &opened.manifest.document;
     let layout = results::layout(document.table.as_ref(), &LayoutArgs::default())?;
     let store = Store::open(cache)?;

@@ -31,7 +31,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
-    let opened = study::open(&args.study, screen)?;
+    let opened = study::open(&args.study, cache, screen)?;
     let (arms, plan) = (opened.arms(), &opened.plan);
     let wanted = study::select(plan, &args.stages)?;
     let store = Store::open(cache)?;

@@ -62,5 +62,6 @@ pub(crate) fn told(statistics: &Statistics) -> String {
     lines.extend(pile(statistics.runs, "journals and logs: {size}, of {n} runs"));
     lines.extend(pile(statistics.orphans, "named by no record: {n} files, {size}"));
     lines.extend(pile(statistics.scratch, "in the making, or left by the dead: {n} files, {size}"));
+    lines.extend(pile(statistics.sightings, "what {n} sources looked like: {size}"));
     lines.join("\n")
 }

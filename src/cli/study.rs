@@ -10,6 +10,7 @@ use miette::GraphicalTheme;
 
 use crate::cli::args::StudyArgs;
 use crate::cli::args::Target;
+use crate::cli::clock;
 use crate::cli::failure::Failure;
 use crate::cli::results;
 use crate::cli::screen::Screen;
@@ -32,6 +33,7 @@ use crate::report::Study;
 use crate::report::StudyTable;
 use crate::stages::STAGES;
 use crate::store::Record;
+use crate::store::Sightings;
 use crate::store::Store;
 
 /// A plan with what the cache has of some of its tasks.
@@ -68,11 +70,13 @@ impl Opened {
     }
 }
 
-/// Reads a manifest and plans it; draws every problem where there are some.
-pub(crate) fn open(args: &StudyArgs, screen: &Screen) -> Result<Opened, Failure> {
+/// Reads a manifest and plans it; draws every problem where there are some. Sources that the cache saw
+/// before, and that look the same, are not read again.
+pub(crate) fn open(args: &StudyArgs, cache: &Path, screen: &Screen) -> Result<Opened, Failure> {
     let manifest = manifest::load(&args.manifest, &args.set);
     let manifest = manifest.map_err(|report| drawn(&report, screen))?;
-    let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest);
+    let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest)
+        .with_sightings(Sightings::of(cache, clock::seconds_since_1970()));
     let plan = plan::build(&manifest.document, STAGES, &folders)
         .map_err(|problems| drawn(&manifest.report(problems), screen))?;
     if let Some(problem) = table_problem(manifest.document.table.as_ref(), &plan) {
@@ -104,8 +108,8 @@ fn table_problem(spec: Option<&TableSpec>, plan: &Plan) -> Option<Problem> {
 }
 
 /// Returns the plan of a manifest.
-pub(crate) fn plan(args: &StudyArgs, screen: &Screen) -> Result<Plan, Failure> {
-    Ok(open(args, screen)?.into_plan())
+pub(crate) fn plan(args: &StudyArgs, cache: &Path, screen: &Screen) -> Result<Plan, Failure> {
+    Ok(open(args, cache, screen)?.into_plan())
 }
 
 /// Most problems that are drawn: nobody reads more, and each is looked for in the whole text.
@@ -153,7 +157,7 @@ pub(crate) fn refuse_missing_sources(
     let Some((id, name, param)) = missing.find(|(id, _, _)| is_needed(id)) else { return Ok(()) };
     let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest);
     let folders: Vec<String> =
-        folders.0.iter().map(|folder| format!("`{}`", folder.display())).collect();
+        folders.folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
     let problem = format!(
         "{}: `{name}`, named by its param `{param}`, is not in {}",
         plan.task(id),
@@ -186,7 +190,7 @@ fn run_command(study: &StudyArgs, task: &str, cache: &Path) -> String {
 
 /// Returns what the tasks of a target made; an error names those that have not run.
 pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<Found, Failure> {
-    let plan = plan(&target.study, screen)?;
+    let plan = plan(&target.study, cache, screen)?;
     let store = Store::open(cache)?;
     let wanted = select(&plan, std::slice::from_ref(&target.stage))?;
     let mut status = engine::status(&plan, &store);

@@ -20,7 +20,7 @@ pub(crate) fn run(
     cache: &Path,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let opened = study::open(args, screen)?;
+    let opened = study::open(args, cache, screen)?;
     let layout = results::layout(opened.manifest.document.table.as_ref(), asked)?;
     let store = Store::open(cache)?;
     let study = Study::with_cells(&opened.plan, &results::finder(&opened.plan, &store))?;

@@ -155,6 +155,10 @@ impl<'a> Attempt<'a> {
         for (name, source) in &self.task.sources {
             let same = source.is_unchanged().map_err(|error| Failure::new(error.to_string()))?;
             if !same {
+                // Should it only look as it did before, it is read the next time.
+                if let Some(path) = &source.path {
+                    self.around.store.forget(path)?;
+                }
                 return Err(Failure::new(format!("`{name}` changed while the study ran"))
                     .help("run again: its new content has another key"));
             }

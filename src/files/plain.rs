@@ -119,14 +119,14 @@ pub fn read(path: &Path, longest: u64) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// Tells each whole line of a plain file from an offset on, without its line feed; returns the offset
-/// behind the last one. Keeps no more than a line in memory, and ends at one of more than `longest`
-/// bytes.
+/// Tells each whole line of a plain file from an offset on, without its line feed, as long as the other
+/// side answers that it wants more; returns the offset behind the last one. Keeps no more than a line in
+/// memory, and ends at one of more than `longest` bytes.
 pub fn read_lines(
     path: &Path,
     from: u64,
     longest: u64,
-    mut each: impl FnMut(&[u8]),
+    mut each: impl FnMut(&[u8]) -> bool,
 ) -> Result<u64, Error> {
     let (mut file, _) = open(path)?;
     attempt("read", path, || {
@@ -134,9 +134,12 @@ pub fn read_lines(
         let (mut reader, mut line, mut until) = (io::BufReader::new(file), Vec::new(), from);
         while reader.by_ref().take(longest).read_until(b'\n', &mut line)? > 0 {
             let Some(whole) = line.strip_suffix(b"\n") else { break };
-            each(whole);
+            let goes_on = each(whole);
             until += line.len() as u64;
             line.clear();
+            if !goes_on {
+                break;
+            }
         }
         Ok(until)
     })

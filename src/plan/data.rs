@@ -7,25 +7,40 @@ use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
 
-use rayon::prelude::IntoParallelRefIterator;
-use rayon::prelude::ParallelIterator;
+use rayon::iter::IntoParallelIterator;
+use rayon::iter::ParallelIterator;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::Found;
+use crate::files::Look;
 use crate::plan::Source;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
+use crate::store::Seen;
+use crate::store::Sightings;
 
-/// Folders in which files from outside are looked for, first to last.
+/// Folders in which files from outside are looked for.
 #[derive(Debug, Clone, Default)]
-pub struct DataFolders(pub Vec<PathBuf>);
+pub struct DataFolders {
+    /// The folders, first to last.
+    pub folders: Vec<PathBuf>,
+    /// What is known of sources that were read before, so that a plan need not read them again.
+    pub sightings: Option<Sightings>,
+}
 
 impl DataFolders {
     /// Returns the folders that the user gives, and then the one beside the manifest.
     pub fn new(given: impl IntoIterator<Item = PathBuf>, manifest: &Path) -> Self {
         let beside = manifest.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new(".")).to_owned();
-        Self(given.into_iter().chain([beside]).collect())
+        Self { folders: given.into_iter().chain([beside]).collect(), sightings: None }
+    }
+
+    /// Takes the word of what was seen before for sources that look the same.
+    #[must_use]
+    pub fn with_sightings(self, sightings: Sightings) -> Self {
+        Self { sightings: Some(sightings), ..self }
     }
 
     /// Returns the first file or folder of this name.
@@ -34,7 +49,7 @@ impl DataFolders {
             SourceKind::File => path.is_file(),
             SourceKind::Folder => path.is_dir(),
         };
-        self.0.iter().map(|folder| folder.join(name)).find(fits)
+        self.folders.iter().map(|folder| folder.join(name)).find(fits)
     }
 }
 
@@ -76,13 +91,31 @@ impl<'a> Finder<'a> {
         };
         let found = match self.hashed.get(&path) {
             Some(digest) => *digest,
-            None => digest(&path, wanted.kind).map_err(Refused::Unreadable)?,
+            None => self.digest(&path, wanted.kind).map_err(Refused::Unreadable)?,
         };
         self.hashed.insert(path.clone(), found);
         match wanted.pin {
             Some(pin) if pin != found => Err(Refused::Changed { path, pin, found }),
             _ => Ok(Source { path: Some(path), digest: Some(found) }),
         }
+    }
+}
+
+impl Finder<'_> {
+    /// Returns the digest of a source; only what was not seen before is read.
+    fn digest(&self, path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
+        let Some(sightings) = &self.folders.sightings else { return digest(path, kind) };
+        let found = found(path, kind)?;
+        let looks = looks(&found);
+        if let Some(digest) = sightings.digest(path, looks) {
+            return Ok(digest);
+        }
+        let seen = read(found, &sightings.files(path))?;
+        let digest = content(&seen, kind);
+        if let Err(error) = sightings.keep(path, (looks, digest), &seen) {
+            tracing::debug!("{error}: `{}` will be read again", path.display());
+        }
+        Ok(digest)
     }
 }
 
@@ -102,29 +135,74 @@ fn leads_out(name: &str) -> bool {
     !Path::new(name).components().all(inside)
 }
 
-/// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests.
+/// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests; all
+/// of it is read.
 pub(super) fn digest(path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
-    if kind == SourceKind::File {
-        return files::digest(path);
+    let seen = read(found(path, kind)?, &BTreeMap::new())?;
+    Ok(content(&seen, kind))
+}
+
+/// Returns the files that a source consists of; one that is a file has no name below itself.
+fn found(path: &Path, kind: SourceKind) -> Result<Vec<Found>, files::Error> {
+    match kind {
+        SourceKind::File => Ok(vec![Found::file(path)?]),
+        SourceKind::Folder => files::walk(path),
     }
-    let found = files::walk(path)?;
-    let listed: Result<Vec<(String, u64, Digest)>, files::Error> = found
-        .par_iter()
-        .map(|file| Ok((file.name.clone(), file.size, files::digest(&file.path)?)))
-        .collect();
-    Ok(Digest::of_value(&listed?))
+}
+
+/// Reads files, but for those that look as when they were last read.
+fn read(
+    found: Vec<Found>,
+    known: &BTreeMap<String, (Look, Digest)>,
+) -> Result<Vec<Seen>, files::Error> {
+    let read = |Found { name, path, look }| {
+        let digest = match known.get(&name) {
+            Some((before, digest)) if *before == look => *digest,
+            _ => files::digest(&path)?,
+        };
+        Ok(Seen { name, look, digest })
+    };
+    found.into_par_iter().map(read).collect()
+}
+
+fn content(seen: &[Seen], kind: SourceKind) -> Digest {
+    if let (SourceKind::File, [only]) = (kind, seen) {
+        return only.digest;
+    }
+    let listed: Vec<(&str, u64, Digest)> =
+        seen.iter().map(|seen| (&*seen.name, seen.look.size, seen.digest)).collect();
+    Digest::of_value(&listed)
+}
+
+/// Returns the digest of all that the file system says of files.
+fn looks(found: &[Found]) -> Digest {
+    let mut bytes = Vec::with_capacity(found.len() * 80);
+    for file in found {
+        bytes.extend_from_slice(&(file.name.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(file.name.as_bytes());
+        bytes.extend_from_slice(&file.look.bytes());
+    }
+    Digest::of_bytes(&bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use serde_json::json;
+
+    use super::Finder;
     use crate::digest::Digest;
     use crate::manifest;
     use crate::plan::DataFolders;
     use crate::plan::Plan;
     use crate::plan::build;
     use crate::plan::toys::TOYS;
+    use crate::stage::SourceKind;
+    use crate::stage::SourceRef;
+
+    /// A time at which everything that was written in a test is old.
+    const LATER: u64 = 1 << 40;
 
     fn plan(folder: &Path, params: &str) -> Result<Plan, String> {
         let path = folder.join("study.yaml");
@@ -156,6 +234,61 @@ mod tests {
         assert!(beside.is_some() && recipe().is_some() && recipe() != beside);
         write("data/n.csv", "1");
         assert_eq!(recipe(), beside);
+    }
+
+    /// Rewrites what was seen of each file: as if it had held something else.
+    fn falsify(cache: &Path) {
+        for found in crate::files::walk(&cache.join("sightings")).unwrap() {
+            let text = String::from_utf8(crate::files::read(&found.path).unwrap()).unwrap();
+            let known = Digest::of_bytes(b"known").to_string();
+            let lines = text.lines().map(|line| match line.rsplit_once("digest\":\"") {
+                Some((before, after)) => format!("{before}digest\":\"{known}{}\n", &after[64..]),
+                None => panic!("{line}"),
+            });
+            crate::files::write(&found.path, lines.collect::<String>().as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_looks_as_it_did_is_not_read_again_and_what_does_not_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            crate::files::write(&folder.path().join(name), text.as_bytes()).unwrap();
+        };
+        for name in ["photos/a", "photos/deep/b", "one"] {
+            write(name, name);
+        }
+        write("cache/VERSION", "1\n");
+        let digests = |now: u64| {
+            let sightings = crate::store::Sightings::of(&folder.path().join("cache"), now);
+            let folders = DataFolders::new([folder.path().to_owned()], Path::new("x"))
+                .with_sightings(sightings);
+            let of = |kind, name: &str| {
+                let wanted =
+                    SourceRef { name: name.to_owned(), param: "file".to_owned(), kind, pin: None };
+                let Ok(source) = Finder::new(&folders).find(&wanted) else { panic!("{name}") };
+                source.digest.unwrap()
+            };
+            (of(SourceKind::Folder, "photos"), of(SourceKind::File, "one"))
+        };
+        let content = |a: Digest, b: Digest| {
+            Digest::of_value(&json!([["a", 8, a.to_string()], ["deep/b", 13, b.to_string()]]))
+        };
+        let [a, b, one] = [b"photos/a" as &[u8], b"photos/deep/b", b"one"].map(Digest::of_bytes);
+        let known = Digest::of_bytes(b"known");
+        // Too young to be known by their looks: read each time.
+        for _ in 0..2 {
+            assert_eq!(digests(0), (content(a, b), one));
+            falsify(&folder.path().join("cache"));
+        }
+        assert_eq!(digests(LATER), (content(a, b), one));
+        falsify(&folder.path().join("cache"));
+        assert_eq!(digests(LATER), (known, known));
+        // One file of the folder is written again: only that is read.
+        write("photos/a", "PHOTOS/A");
+        assert_eq!(digests(LATER).0, content(Digest::of_bytes(b"PHOTOS/A"), known));
+        write("photos/c", "");
+        assert!(digests(LATER).0 != content(Digest::of_bytes(b"PHOTOS/A"), known));
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl Store {
         work.remove_checkpoints(&chosen.checkpoints, policy)?;
         work.remove_runs(&chosen.runs)?;
         sweep::sweep(self)?;
+        self.forget_the_lost()?;
         work.told.finish(&work.survey, policy);
         drop(alone);
         Ok(work.told)

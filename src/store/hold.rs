@@ -153,6 +153,7 @@ pub(super) fn tell_file(
         if let Ok(note) = serde_json::from_slice(line) {
             each(note);
         }
+        true
     });
     match told {
         Err(error) if error.is_missing() => Ok(from), // removed meanwhile, with its run's folder

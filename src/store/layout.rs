@@ -16,8 +16,8 @@ pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 # This folder is a cache made by ablate; all in it can be computed again.\n";
 
 /// The folders of a cache.
-const FOLDERS: [&str; 7] =
-    ["objects", "records", "recipes", "locks", "scratch", "checkpoints", "runs"];
+const FOLDERS: [&str; 8] =
+    ["objects", "records", "recipes", "sightings", "locks", "scratch", "checkpoints", "runs"];
 
 /// Where everything lies below the cache's folder.
 #[derive(Debug, Clone)]
@@ -59,6 +59,16 @@ impl Layout {
 
     pub(super) fn recipe(&self, recipe: Digest) -> PathBuf {
         self.root.join(format!("recipes/{recipe}.json"))
+    }
+
+    pub(super) fn sightings(&self) -> PathBuf {
+        self.root.join("sightings")
+    }
+
+    /// Returns where is kept what was seen of a source, told by its absolute path.
+    pub(super) fn sighting(&self, source: &Path) -> PathBuf {
+        let name = Digest::of_bytes(source.as_os_str().as_encoded_bytes());
+        self.root.join(format!("sightings/{name}.jsonl"))
     }
 
     pub(super) fn locks(&self) -> PathBuf {

@@ -79,6 +79,8 @@ pub struct Statistics {
     pub orphans: Pile,
     /// Files that are being made, or that dead processes left.
     pub scratch: Pile,
+    /// What is known of sources that were read before.
+    pub sightings: Pile,
 }
 
 /// Bounds between ages, days.
@@ -96,6 +98,7 @@ impl Store {
             ages: ages(&survey, now),
             studies: studies(&survey),
             scratch: Pile { bytes: survey.scratch.0, count: survey.scratch.1 },
+            sightings: Pile { bytes: survey.sightings.0, count: survey.sightings.1 },
             ..Statistics::default()
         };
         for entry in &survey.records {

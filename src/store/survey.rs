@@ -43,6 +43,8 @@ pub(super) struct Survey {
     pub(super) recipes: Vec<(Digest, Digest)>,
     /// Bytes and files in scratch folders.
     pub(super) scratch: (u64, usize),
+    /// Bytes and number of the sightings of sources.
+    pub(super) sightings: (u64, usize),
     /// Names of studies, to which the others refer by place.
     pub(super) studies: Vec<String>,
     /// Keys that live runs noted.
@@ -165,6 +167,8 @@ impl Survey {
         }
         let (bytes, files, _) = measured(&store.layout.scratches())?;
         survey.scratch = (bytes, files);
+        let (bytes, files, _) = measured(&store.layout.sightings())?;
+        survey.sightings = (bytes, files);
         Ok(survey)
     }
 

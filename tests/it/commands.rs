@@ -101,9 +101,10 @@ fn a_plan_names_the_change_that_reaches_a_task() {
 fn a_damaged_cache_is_repaired_and_computed_again() {
     let sandbox = study();
     let objects = files::walk(&sandbox.path("cache/objects")).expect("a cache");
-    let largest = objects.into_iter().max_by_key(|found| found.size).expect("an object");
+    let largest = objects.into_iter().max_by_key(|found| found.look.size).expect("an object");
     files::remove_file(&largest.path).expect("the test may remove it");
-    sandbox.write(&format!("cache/objects/{}", largest.name), vec![0_u8; largest.size as usize]);
+    sandbox
+        .write(&format!("cache/objects/{}", largest.name), vec![0_u8; largest.look.size as usize]);
 
     let told = sandbox.run(&["cache", "verify"]).ends_with(3);
     assert!(told.stdout.contains("1 damaged, 0 missing"), "{}", told.stdout);

@@ -3,6 +3,12 @@
 
 use std::path::Path;
 
+use ablate::digest::Digest;
+use ablate::plan;
+use ablate::plan::DataFolders;
+use ablate::stages::STAGES;
+use ablate::store::Sightings;
+
 use crate::processes;
 use crate::sandbox::Output;
 use crate::sandbox::Sandbox;
@@ -449,4 +455,32 @@ fn a_file_that_changes_while_its_program_runs_publishes_nothing() {
     let output = sandbox.run(&["run", "study.yaml", "--allow-exec"]).ends_with(1);
     assert!(output.stderr.contains("`run.sh` changed while the study ran"), "{}", output.stderr);
     assert!(!Path::new(&sandbox.path("cache/records")).exists());
+}
+
+#[test]
+fn a_file_that_is_not_what_it_looks_like_publishes_nothing_and_is_read_the_next_time() {
+    let sandbox = Sandbox::new();
+    sandbox.write("run.sh", "echo true > outputs/out/a\n");
+    sandbox.write("study.yaml", alone("      command: [sh, run.sh]\n      files: [run.sh]\n"));
+    let run = ["run", "study.yaml", "--allow-exec"];
+    sandbox.run(&run).ends_with(0);
+    // A cache that claims to have seen this file, long ago and with another content.
+    let study = sandbox.path("study.yaml");
+    let manifest = ablate::manifest::load(&study, &[]).expect("it is right");
+    let folders =
+        DataFolders::new([], &study).with_sightings(Sightings::of(&sandbox.path("cache"), 1 << 40));
+    plan::build(&manifest.document, STAGES, &folders).expect("it is right");
+    let names = std::fs::read_dir(sandbox.path("cache/sightings")).expect("a folder");
+    let paths: Vec<_> = names.map(|entry| entry.expect("an entry").path()).collect();
+    let [sighting] = paths.as_slice() else { panic!("{paths:?}") };
+    let text = std::fs::read_to_string(sighting).expect("text");
+    let [was, other] = [&b"echo true > outputs/out/a\n"[..], b"other"].map(Digest::of_bytes);
+    assert!(text.contains(&was.to_string()), "{text}");
+    let text = text.replace(&was.to_string(), &other.to_string());
+    ablate::files::write(sighting, text.as_bytes()).expect("it can be written");
+    let output = sandbox.run(&run).ends_with(1);
+    assert!(output.stderr.contains("`run.sh` changed while the study ran"), "{}", output.stderr);
+    let records = || std::fs::read_dir(sandbox.path("cache/records")).expect("a folder").count();
+    assert_eq!(records(), 1, "nothing was recorded");
+    assert_eq!(ran(&sandbox, "study.yaml"), 0, "the first result, which is right, is taken");
 }

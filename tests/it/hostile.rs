@@ -322,7 +322,9 @@ fn links_pipes_and_sockets_are_never_opened() {
 
 #[test]
 fn a_folder_of_the_cache_that_is_a_link_is_refused_and_the_cache_itself_may_be_one() {
-    for name in ["objects", "records", "recipes", "locks", "scratch", "checkpoints", "runs"] {
+    for name in
+        ["objects", "records", "recipes", "sightings", "locks", "scratch", "checkpoints", "runs"]
+    {
         let house = House::new();
         link(&house.cache.join(name), &house.sandbox.path("outside"));
         let verdict = house.visit();
