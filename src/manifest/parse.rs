@@ -24,8 +24,9 @@ use crate::manifest::Span;
 
 /// Deepest nesting of a manifest.
 const DEPTH: usize = 64;
-/// Most values in a manifest, repeated ones counted each time.
-const NODES: usize = 200_000;
+/// Most values in a manifest, repeated ones counted each time, however short it is and however long. In
+/// between it may hold one for each byte: nobody writes so many out, and anchors repeat no more of them.
+const NODES: (usize, usize) = (200_000, 2_000_000);
 /// Most uses of anchors.
 const ALIASES: usize = 1_000;
 
@@ -39,7 +40,7 @@ pub(super) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
 
 /// Parses one value. Nothing stays nothing: as a value it deletes.
 pub(super) fn parse_value(file: FileId, text: &str) -> Result<Node, Problem> {
-    match serde_yaml::from_str_with_options(text, options()) {
+    match serde_yaml::from_str_with_options(text, options(text)) {
         Ok(Parsed(mut node)) => {
             Place { file, size: text.len() }.settle(&mut node);
             Ok(node)
@@ -48,12 +49,12 @@ pub(super) fn parse_value(file: FileId, text: &str) -> Result<Node, Problem> {
     }
 }
 
-fn options() -> Options {
+fn options(text: &str) -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: DEPTH,
             flow_nesting_limit: DEPTH,
-            max_nodes: NODES,
+            max_nodes: text.len().clamp(NODES.0, NODES.1),
             max_aliases: ALIASES,
             max_documents: 1,
         },
@@ -264,6 +265,21 @@ mod tests {
         let problem = parse(file, text).unwrap_err();
         let (line, column) = sources.place(problem.span.unwrap());
         format!("{line}:{column}: {}", problem.message)
+    }
+
+    #[test]
+    fn what_was_written_out_may_be_long_and_what_is_repeated_may_not() {
+        let lines = |count: usize| {
+            let numbers = (0..count).map(|number| format!("s{number}: [{number}, 1, 2, 3]\n"));
+            numbers.collect::<String>()
+        };
+        let long = read(&lines(60_000));
+        assert_eq!(long.get("s59999").map(Node::to_json), Some(json!([59_999, 1, 2, 3])));
+        let repeated = format!("a: &a [{}1]\nb: [{}*a]\n", "1, ".repeat(9_000), "*a, ".repeat(40));
+        assert_eq!(
+            fault(&repeated),
+            "2:89: no valid YAML: it is too large, too deep or repeats too much"
+        );
     }
 
     #[test]
