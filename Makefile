@@ -52,10 +52,12 @@ test: libtorch ## Runs every test.
 	$(torch) $(CARGO) $(run_tests) --features torch --lib ml::
 	$(torch) $(CARGO) $(run_tests) --features torch --test torch
 
-lint: deny ## Checks format, lints and dependencies.
+# The fuzz targets need nightly to run, and only a stable compiler to stay true to the library.
+lint: deny ## Checks format, lints, dependencies and that the fuzz targets build.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- --deny warnings
 	$(torch) $(CARGO) clippy --all-targets --locked --features torch -- --deny warnings
+	$(CARGO) check --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target
 
 fmt: ## Formats the sources.
 	$(CARGO) fmt
@@ -68,9 +70,11 @@ docs: export RUSTDOCFLAGS = --deny warnings
 docs: ## Builds the documentation of the code.
 	$(CARGO) doc --no-deps --locked --document-private-items
 
-bench: build ## Measures start-up, cached runs, plans, verification and training steps.
+# RIVALS names a virtual environment with DVC and Snakemake, SCALE_DIR a folder on a disk of choice.
+bench: build ## Measures start-up, plans, large graphs, verification and training steps.
 	python3 tests/bench/programs.py
 	python3 tests/bench/verify.py
+	python3 tests/bench/scale.py
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
 	then $(torch) python3 tests/bench/compare_steps.py; \
 	else echo "training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi

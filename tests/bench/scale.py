@@ -5,14 +5,14 @@
 Every engine is given the same graph, written out stage by stage, and is run as a whole process: once on an empty
 cache (cold), and then again with nothing to do (no-op), of which the median is told. Two graphs are run by
 `ablate` alone: one of its own stages on sets without images, where nearly all time is the engine's, and a
-plan over a folder of 20,000 small images, with nothing known of them and with nothing changed. `RIVALS=DIR` names a virtual environment with DVC and Snakemake; without
-it they are left out. Their cold runs are only measured as far as they are bearable.
+plan over a folder of 20,000 small images, with nothing known of them and with nothing changed. `RIVALS=DIR`
+names a virtual environment with DVC and Snakemake; without it they are left out. Their runs are only measured
+as far as they are bearable. `SCALE_DIR` names the folder, and with it the file system, where all of it happens.
 """
 
 import datetime
 import os
 import platform
-import shutil
 import statistics
 import struct
 import subprocess

@@ -1,5 +1,5 @@
-//! Any bytes as a record, a recipe and an artifact's list in a cache: nothing panics, no path leads out
-//! of the cache, nothing outside is touched, and what is repaired is sound.
+//! Any bytes as a record, a recipe, an artifact's list and a source's sighting in a cache: nothing panics,
+//! no path leads out of the cache, nothing outside is touched, and what is repaired is sound.
 
 #![no_main]
 
@@ -14,18 +14,23 @@ use ablate::digest::Digest;
 use ablate::files;
 use ablate::store::Facts;
 use ablate::store::Found;
+use ablate::store::Key;
 use ablate::store::Made;
+use ablate::store::Sightings;
 use ablate::store::Store;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use serde_json::json;
 
+/// A source of which something was seen.
+const SOURCE: &str = "/source";
+
 /// A folder with a cache that holds one artifact of two files, and nothing beside it.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder can be made").keep();
     let store = Store::open(&folder.join("cache")).expect("an empty cache");
-    let key = json!({"kind": "toy"});
-    let Ok(Some(Found::Miss(lease))) = store.lookup(Digest::of_value(&key)) else {
+    let key = Key::of(&json!({"kind": "toy"}));
+    let Ok(Some(Found::Miss(lease))) = store.lookup(key.digest()) else {
         panic!("the cache is empty");
     };
     let made = lease.scratch().join("value");
@@ -71,10 +76,13 @@ fuzz_target!(|bytes: &[u8]| {
     let list = Digest::of_bytes(bytes).to_string();
     let object = cache.join(format!("objects/{}/{}", &list[..2], &list[2..]));
     let record = cache.join(format!("records/{key}.json"));
+    let sighting = Digest::of_bytes(SOURCE.as_bytes());
+    let sighting = cache.join(format!("sightings/{sighting}.jsonl"));
     let own = record.exists();
     put(&record, bytes);
     put(&cache.join(format!("recipes/{key}.json")), bytes);
     put(&object, bytes);
+    put(&sighting, bytes);
 
     let store = Store::open_existing(&cache).expect("the version is right");
     if let Some(found) = store.find(key) {
@@ -85,9 +93,11 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(tree, store.files(output));
         }
     }
+    let sightings = Sightings::of(&cache, 0);
+    let _ = (sightings.digest(SOURCE.as_ref(), key), sightings.files(SOURCE.as_ref()));
     let _ = store.by_recipe(key);
     let _ = store.records().expect("the folder can be listed");
-    let _ = store.statistics().expect("the folder can be counted");
+    let _ = store.statistics(0).expect("the folder can be counted");
     if let Ok(tree) = store.tree(Digest::of_bytes(bytes)) {
         check(&tree, &cache);
     }
@@ -98,6 +108,7 @@ fuzz_target!(|bytes: &[u8]| {
 
     let beside: Vec<_> = fs::read_dir(&*FOLDER).expect("a folder").flatten().collect();
     assert_eq!(beside.len(), 1, "something lies beside the cache: {beside:?}");
+    let _ = fs::remove_file(&sighting);
     let _ = fs::remove_file(&object);
     let _ = fs::remove_dir(object.parent().expect("a folder")); // stays where other objects are
     let _ = fs::remove_file(cache.join(format!("recipes/{key}.json")));
