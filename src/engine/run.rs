@@ -40,6 +40,7 @@ use crate::engine::status::input_digests;
 use crate::engine::task_run::Attempt;
 use crate::engine::task_run::Surroundings;
 use crate::engine::teller::Teller;
+use crate::engine::trainings;
 use crate::engine::trainings::Training;
 use crate::engine::trainings::Trainings;
 use crate::engine::workers::Workers;
@@ -93,7 +94,11 @@ pub fn run(
         worked
     });
     worked?;
-    Ok(run.end())
+    let outcome = run.end();
+    if outcome.counts()[0] > 0 {
+        trainings::leave_those_found(plan, &outcome, store)?; // what killed runs left, not each time
+    }
+    Ok(outcome)
 }
 
 /// Returns how long each open task will take, by earlier ones: decides what is started first. Where

@@ -8,6 +8,8 @@ use std::collections::btree_map::Entry;
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::engine::Ended;
+use crate::engine::Outcome;
 use crate::engine::Status;
 use crate::plan::Plan;
 use crate::plan::Task;
@@ -40,6 +42,30 @@ impl Training {
     pub(super) fn leave_the_lasting(&self, store: &Store) -> Result<(), Error> {
         store.drop_checkpoints(self.way, |name| self.course.is_passing(name))
     }
+}
+
+/// Removes, after trainings that were found done, the checkpoints that do not outlive them: whoever ran
+/// them may have been killed before it could. A way on which another process trains is left to that.
+pub(super) fn leave_those_found(
+    plan: &Plan,
+    outcome: &Outcome,
+    store: &Store,
+) -> Result<(), Error> {
+    for (&id, ended) in &outcome.tasks {
+        let (Ended::Cached(record), task) = (ended, plan.task(id)) else { continue };
+        if task.kind.course_params.is_empty() {
+            continue; // most are no trainings, and need not be looked into
+        }
+        let key: Option<TaskKey> = record.key.read();
+        let Some(training) = key.and_then(|key| Training::of(task, &key)) else { continue };
+        let names = store.checkpoint_names(training.way)?;
+        if names.iter().any(|name| training.course.is_passing(name))
+            && let Some(_claim) = store.claim(training.way)?
+        {
+            training.leave_the_lasting(store)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a training need not compute again.

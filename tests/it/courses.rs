@@ -1,10 +1,12 @@
 //! Trainings that go on from what others reached: longer ones, ones with a common first stretch, ones
 //! that were stopped; each ends where one ends that never stopped.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
+use ablate::files;
 use serde_json::Value;
 
 use crate::processes::children_of;
@@ -133,4 +135,40 @@ fn a_second_ctrl_c_stops_at_once_and_leaves_no_worker() {
     assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
     waited(|| (!is_running(worker)).then_some(()));
     sandbox.run(&["cache", "verify"]).ends_with(0);
+}
+
+/// Returns the checkpoints that are to go with their training.
+fn passing(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let ways = std::fs::read_dir(sandbox.path("cache/checkpoints")).into_iter().flatten().flatten();
+    let all = ways.flat_map(|way| std::fs::read_dir(way.path()).into_iter().flatten().flatten());
+    all.map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "passing"))
+        .collect()
+}
+
+#[test]
+fn what_a_killed_engine_left_of_a_training_that_is_done_goes_with_the_next_run_that_does_anything()
+{
+    let Some(sandbox) = study() else { return };
+    let often = [
+        "--set",
+        "stages.fit.params.epochs=4",
+        "--set",
+        "stages.fit.params.checkpoints={every: 1}",
+    ];
+    let arguments = [&["run", "study.yaml", "fit", "-q"], &often[..]].concat();
+    let mut engine = sandbox.command(&arguments).spawn().expect("it starts");
+    let seen = waited(|| passing(&sandbox).pop());
+    assert!(engine.wait().expect("it ends").success());
+    assert_eq!(passing(&sandbox), [PathBuf::new(); 0]);
+    // As if the engine had been killed after it had recorded what was made, and before it cleared away.
+    files::create_folder(&seen).expect("it can be made");
+    sandbox.run(&arguments).ends_with(0);
+    assert_eq!(
+        passing(&sandbox),
+        [seen],
+        "a run that takes everything from the cache looks for nothing"
+    );
+    sandbox.run(&[&["run", "study.yaml", "-q"], &often[..]].concat()).ends_with(0);
+    assert_eq!(passing(&sandbox), [PathBuf::new(); 0]);
 }
