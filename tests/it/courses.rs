@@ -160,7 +160,7 @@ fn what_a_killed_engine_left_of_a_training_that_is_done_goes_with_the_next_run_t
     let mut engine = sandbox.command(&arguments).spawn().expect("it starts");
     let seen = waited(|| passing(&sandbox).pop());
     assert!(engine.wait().expect("it ends").success());
-    assert_eq!(passing(&sandbox), [PathBuf::new(); 0]);
+    assert_eq!(passing(&sandbox), Vec::<PathBuf>::new());
     // As if the engine had been killed after it had recorded what was made, and before it cleared away.
     files::create_folder(&seen).expect("it can be made");
     sandbox.run(&arguments).ends_with(0);
@@ -170,5 +170,5 @@ fn what_a_killed_engine_left_of_a_training_that_is_done_goes_with_the_next_run_t
         "a run that takes everything from the cache looks for nothing"
     );
     sandbox.run(&[&["run", "study.yaml", "-q"], &often[..]].concat()).ends_with(0);
-    assert_eq!(passing(&sandbox), [PathBuf::new(); 0]);
+    assert_eq!(passing(&sandbox), Vec::<PathBuf>::new());
 }
