@@ -17,11 +17,13 @@ use crate::digest::Digest;
 
 mod found;
 mod look;
+mod placed;
 pub mod plain;
 
 pub use found::Found;
 pub use found::walk;
 pub use look::Look;
+pub use placed::Placed;
 
 #[cfg(test)]
 pub(crate) mod faults;

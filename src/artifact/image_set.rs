@@ -14,11 +14,11 @@ use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::Partition;
 use crate::artifact::Tree;
+use crate::artifact::pixels::Pixels;
+use crate::artifact::pixels::SHARD;
+use crate::artifact::pixels::Shard;
 use crate::files;
-use crate::imaging::npy;
-use crate::imaging::npy::ByteArray;
 
-const SHARD: usize = 1024;
 const SAMPLES: &str = "samples.csv";
 const COLUMNS: [&str; 5] = ["id", "label", "partition", "group", "origin"];
 const SET: &str = "set.json";
@@ -52,8 +52,7 @@ pub struct ImageSet {
     pub classes: Vec<String>,
     /// One row for each image, in the order of the images.
     pub samples: Vec<Sample>,
-    /// `[n, height, width, 3]`, row by row, 0-255.
-    pub pixels: Vec<u8>,
+    pixels: Pixels,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,7 +65,21 @@ struct Set {
 impl ImageSet {
     /// Returns the empty set of the given size and classes.
     pub fn empty(height: usize, width: usize, classes: Vec<String>) -> Self {
-        Self { height, width, classes, samples: Vec::new(), pixels: Vec::new() }
+        let pixels = Pixels::empty(height * width * CHANNELS);
+        Self { height, width, classes, samples: Vec::new(), pixels }
+    }
+
+    /// Returns the set with these images in the place of its own: `[n, height, width, 3]`, a row for
+    /// each of the `samples`.
+    #[must_use]
+    pub fn filled(self, samples: Vec<Sample>, pixels: Vec<u8>) -> Self {
+        let pixels = Pixels::of_bytes(self.bytes_per_image(), pixels);
+        self.with_pixels(samples, pixels)
+    }
+
+    pub(super) fn with_pixels(self, samples: Vec<Sample>, pixels: Pixels) -> Self {
+        assert_eq!(pixels.len(), samples.len(), "a row for each image");
+        Self { samples, pixels, ..self }
     }
 
     /// Returns the number of images.
@@ -86,26 +99,22 @@ impl ImageSet {
 
     /// Returns one image's pixels: `[height, width, 3]`.
     pub fn image(&self, index: usize) -> &[u8] {
-        let size = self.bytes_per_image();
-        &self.pixels[index * size..(index + 1) * size]
+        self.pixels.image(index)
     }
 
     /// Adds an image.
     pub fn push(&mut self, sample: Sample, pixels: &[u8]) {
         assert_eq!(pixels.len(), self.bytes_per_image(), "an image of another size than its set");
         self.samples.push(sample);
-        self.pixels.extend_from_slice(pixels);
+        self.pixels.push(pixels);
     }
 
     /// Returns the set of the images at the given indices, in that order.
     #[must_use]
     pub fn pick(&self, indices: &[usize]) -> Self {
-        let mut picked = Self::empty(self.height, self.width, self.classes.clone());
-        picked.pixels.reserve_exact(indices.len() * self.bytes_per_image());
-        for &index in indices {
-            picked.push(self.samples[index].clone(), self.image(index));
-        }
-        picked
+        let samples = indices.iter().map(|&index| self.samples[index].clone()).collect();
+        let pixels = self.pixels.pick(indices);
+        Self { samples, pixels, classes: self.classes.clone(), ..*self }
     }
 
     /// Joins sets one behind the other; says what differs where size or classes are not the same.
@@ -179,30 +188,19 @@ impl Artifact for ImageSet {
             let problem = format!("`{}` has a label beyond its {classes} classes", stray.id);
             return Err(Error::malformed(SAMPLES, problem));
         }
-        // Nothing is reserved that a size only claims: every shard is there before pixels are copied.
         let mut shards = Vec::new();
-        for shard in 0..samples.len().div_ceil(SHARD) {
-            let name = shard_name(shard);
-            let mapped = tree.map(&name)?;
-            let array = npy::decode(&mapped).map_err(|problem| Error::malformed(&name, problem))?;
-            let rows = SHARD.min(samples.len() - shard * SHARD);
-            if array.shape != [&[rows], &sides[..]].concat() {
-                let problem = format!("shape {:?} is not {rows} of the set's images", array.shape);
-                return Err(Error::malformed(&name, problem));
+        for first in (0..samples.len()).step_by(SHARD) {
+            let name = shard_name(first / SHARD);
+            let wrong = |problem| Error::malformed(&name, problem);
+            let (shard, shape) = Shard::of(tree.map(&name)?).map_err(wrong)?;
+            let rows = SHARD.min(samples.len() - first);
+            if shape != [&[rows], &sides[..]].concat() {
+                return Err(wrong(format!("shape {shape:?} is not {rows} of the set's images")));
             }
-            let size = array.data.len();
-            shards.push((mapped, size));
+            shards.push(shard);
         }
-        let mut images = Self::empty(set.height, set.width, set.classes);
-        let pixels = shards.iter().map(|(_, size)| size).sum();
-        images.pixels.try_reserve_exact(pixels).map_err(|_| {
-            Error::malformed(SET, format!("memory has no room for {pixels} bytes of images"))
-        })?;
-        for (mapped, size) in &shards {
-            images.pixels.extend_from_slice(&mapped[mapped.len() - size..]);
-        }
-        images.samples = samples;
-        Ok(images)
+        let pixels = Pixels::of_shards(size.unwrap_or_default(), shards);
+        Ok(Self { height: set.height, width: set.width, classes: set.classes, samples, pixels })
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
@@ -215,11 +213,9 @@ impl Artifact for ImageSet {
         }
         let table = table.into_inner().map_err(|e| Error::malformed(SAMPLES, e.to_string()))?;
         files::write_scratch(&folder.join(SAMPLES), &table)?;
-        let size = self.bytes_per_image();
-        for (shard, data) in self.pixels.chunks((SHARD * size).max(1)).enumerate() {
-            let shape = vec![data.len() / size, self.height, self.width, CHANNELS];
-            let bytes = npy::encode(&ByteArray { shape, data });
-            files::write_scratch(&folder.join(shard_name(shard)), &bytes)?;
+        for first in (0..self.len()).step_by(SHARD) {
+            let path = folder.join(shard_name(first / SHARD));
+            self.pixels.write_shard(first, [self.height, self.width, CHANNELS], &path)?;
         }
         Ok(())
     }

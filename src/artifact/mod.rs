@@ -10,7 +10,9 @@ mod history;
 mod image_set;
 mod likeness;
 mod partition;
+mod pixels;
 mod scores;
+mod spill;
 mod table;
 mod tree;
 
@@ -30,6 +32,7 @@ pub use likeness::likeness;
 pub use partition::Partition;
 pub use scores::Prediction;
 pub use scores::Scores;
+pub use spill::Spill;
 pub use table::Table;
 pub use tree::Tree;
 

@@ -30,23 +30,27 @@ pub struct Header {
 
 /// Returns a `.npy` file of version 1.0 that holds the array; data begin at a multiple of 64.
 pub fn encode(array: &ByteArray<'_>) -> Vec<u8> {
-    let mut shape = String::new();
-    for length in &array.shape {
-        write!(shape, "{length}, ").expect("writing to a String cannot fail");
+    let head = head(&array.shape);
+    let mut bytes = Vec::with_capacity(head.len() + array.data.len());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(array.data);
+    bytes
+}
+
+/// Returns what comes before the data of an array of bytes in a `.npy` file of version 1.0; its length
+/// is a multiple of 64.
+pub fn head(shape: &[usize]) -> Vec<u8> {
+    let lengths = shape.len();
+    let mut text = String::new();
+    for length in shape {
+        write!(text, "{length}, ").expect("writing to a String cannot fail");
     }
-    let shape =
-        if array.shape.len() == 1 { shape.trim_end() } else { shape.trim_end_matches(", ") };
+    let shape = if lengths == 1 { text.trim_end() } else { text.trim_end_matches(", ") };
     let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({shape}), }}");
     let unpadded = MAGIC.len() + 4 + header.len() + 1;
     header += &" ".repeat(unpadded.next_multiple_of(64) - unpadded);
     header.push('\n');
-    let mut bytes = Vec::with_capacity(MAGIC.len() + 4 + header.len() + array.data.len());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&[1, 0]);
-    bytes.extend_from_slice(&(header.len() as u16).to_le_bytes());
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.extend_from_slice(array.data);
-    bytes
+    [MAGIC, &[1, 0], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat()
 }
 
 /// Parses the header of a `.npy` file of version 1, 2 or 3 in C order.

@@ -28,7 +28,9 @@ impl Images {
         device: Device,
     ) -> Result<Self, StageError> {
         let shape = [set.len(), set.height, set.width, CHANNELS].map(|side| side as i64);
-        let bytes = Tensor::f_from_data_size(&set.pixels, &shape, Kind::Uint8)?;
+        let mut pixels = Vec::with_capacity(set.len() * set.bytes_per_image());
+        (0..set.len()).for_each(|index| pixels.extend_from_slice(set.image(index)));
+        let bytes = Tensor::f_from_data_size(&pixels, &shape, Kind::Uint8)?;
         let channel = |number: fn(f64, f64) -> f64| {
             let numbers: Vec<f32> =
                 mean.iter().zip(&deviation).map(|(&m, &d)| number(m, d) as f32).collect();

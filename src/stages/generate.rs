@@ -101,19 +101,16 @@ impl Stage for Generate {
 
 /// Returns generated pixels as an image set: ids `gan/0`, `gan/1`, ... and no labels.
 fn collect(gan: &Gan, pixels: Vec<u8>) -> ImageSet {
-    let mut images = ImageSet::empty(gan.shape.size, gan.shape.size, gan.classes.clone());
+    let images = ImageSet::empty(gan.shape.size, gan.shape.size, gan.classes.clone());
     let count = pixels.len() / images.bytes_per_image();
-    images.samples = (0..count)
-        .map(|index| Sample {
-            id: format!("gan/{index}"),
-            label: None,
-            partition: gan.partition,
-            group: None,
-            origin: "gan".to_owned(),
-        })
-        .collect();
-    images.pixels = pixels;
-    images
+    let sample = |index| Sample {
+        id: format!("gan/{index}"),
+        label: None,
+        partition: gan.partition,
+        group: None,
+        origin: "gan".to_owned(),
+    };
+    images.filled((0..count).map(sample).collect(), pixels)
 }
 
 #[cfg(test)]
