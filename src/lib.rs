@@ -7,6 +7,7 @@ pub mod digest;
 pub mod files;
 pub mod seed;
 
+pub mod archive;
 pub mod imaging;
 pub mod manifest;
 pub mod measure;

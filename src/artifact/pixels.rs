@@ -120,16 +120,13 @@ impl Pixels {
             Block::Made(bytes) if bytes.len() < SHARD * self.size => Some(bytes),
             _ => None,
         });
-        let index = match room {
-            Some(bytes) => {
-                bytes.extend_from_slice(image);
-                bytes.len() / self.size - 1
-            }
-            None => {
-                self.blocks.push(Arc::new(Block::Made(image.to_vec())));
-                0
-            }
-        };
+        let mut index = 0;
+        if let Some(bytes) = room {
+            bytes.extend_from_slice(image);
+            index = bytes.len() / self.size - 1;
+        } else {
+            self.blocks.push(Arc::new(Block::Made(image.to_vec())));
+        }
         self.places.push(Place { block: self.blocks.len() - 1, index });
     }
 

@@ -138,7 +138,9 @@ mod tests {
             }
             let kept: Vec<_> = (0..count).filter(is_kept).map(|index| (index, sample(index))).collect();
             let mut expected = ImageSet::empty(1, 2, vec![]);
-            kept.iter().for_each(|(index, sample)| expected.push(sample.clone(), &pixels(*index)));
+            for (index, sample) in &kept {
+                expected.push(sample.clone(), &pixels(*index));
+            }
             let found = spill.finish(vec![], kept).unwrap();
             prop_assert!(found == expected);
             found.write(&folder.path().join("one")).unwrap();

@@ -9,7 +9,7 @@ use crate::source::Source;
 const LAYERS: &[&[&str]] = &[
     &["digest"],
     &["files", "seed"],
-    &["imaging", "measure", "manifest", "store"],
+    &["archive", "imaging", "measure", "manifest", "store"],
     &["artifact"],
     &["stage"],
     &["ml"],
