@@ -1,12 +1,15 @@
 //! Image files to pixels: PNG, JPEG, BMP, TIFF and WebP.
 //!
 //! Grey becomes red = green = blue, 16 bits become 8, alpha is dropped as Pillow's `convert("RGB")`
-//! does. An orientation noted in a JPEG is not applied, as with Pillow's `open`.
+//! does. An orientation that a camera noted is applied only on request, as with Pillow's `open`.
 
 use std::io::Cursor;
 
+use image::DynamicImage;
+use image::ImageDecoder;
 use image::ImageReader;
 use image::Limits;
+use image::metadata::Orientation;
 
 use crate::imaging::rgb::Rgb;
 
@@ -25,8 +28,23 @@ pub fn is_image_name(name: &str) -> bool {
     })
 }
 
-/// Decodes an image file, or says what is wrong with it.
+/// A decoded image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The pixels.
+    pub image: Rgb,
+    /// Whether the file says that the camera was turned, and the image was left so.
+    pub is_turned: bool,
+}
+
+/// Decodes an image file as its pixels lie, or says what is wrong with it.
 pub fn decode(bytes: &[u8]) -> Result<Rgb, String> {
+    decode_as(bytes, false).map(|decoded| decoded.image)
+}
+
+/// Decodes an image file, and turns it upright if that is wished and it says how its camera was turned; or
+/// says what is wrong with it.
+pub fn decode_as(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
@@ -41,12 +59,20 @@ pub fn decode(bytes: &[u8]) -> Result<Rgb, String> {
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
-    let image = reader.decode().map_err(|error| words(&error.to_string()))?.into_rgb8();
+    let wrong = |error: image::ImageError| words(&error.to_string());
+    let mut decoder = reader.into_decoder().map_err(wrong)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
+    if upright {
+        image.apply_orientation(orientation);
+    }
+    let is_turned = !upright && orientation != Orientation::NoTransforms;
+    let image = image.into_rgb8();
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {
         return Err("the image has no pixel".to_owned());
     }
-    Ok(Rgb::new(height, width, image.into_raw()))
+    Ok(Decoded { image: Rgb::new(height, width, image.into_raw()), is_turned })
 }
 
 /// Turns a decoder's sentence into a lower-case fragment without final period.

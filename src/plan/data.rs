@@ -45,11 +45,7 @@ impl DataFolders {
 
     /// Returns the first file or folder of this name.
     pub fn find(&self, name: &str, kind: SourceKind) -> Option<PathBuf> {
-        let fits = |path: &PathBuf| match kind {
-            SourceKind::File => path.is_file(),
-            SourceKind::Folder => path.is_dir(),
-        };
-        self.folders.iter().map(|folder| folder.join(name)).find(fits)
+        self.folders.iter().map(|folder| folder.join(name)).find(|path| kind.fits(path))
     }
 }
 
@@ -91,7 +87,7 @@ impl<'a> Finder<'a> {
         };
         let found = match self.hashed.get(&path) {
             Some(digest) => *digest,
-            None => self.digest(&path, wanted.kind).map_err(Refused::Unreadable)?,
+            None => self.digest(&path).map_err(Refused::Unreadable)?,
         };
         self.hashed.insert(path.clone(), found);
         match wanted.pin {
@@ -103,15 +99,15 @@ impl<'a> Finder<'a> {
 
 impl Finder<'_> {
     /// Returns the digest of a source; only what was not seen before is read.
-    fn digest(&self, path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
-        let Some(sightings) = &self.folders.sightings else { return digest(path, kind) };
-        let found = found(path, kind)?;
+    fn digest(&self, path: &Path) -> Result<Digest, files::Error> {
+        let Some(sightings) = &self.folders.sightings else { return digest(path) };
+        let found = found(path)?;
         let looks = looks(&found);
         if let Some(digest) = sightings.digest(path, looks) {
             return Ok(digest);
         }
         let seen = read(found, &sightings.files(path))?;
-        let digest = content(&seen, kind);
+        let digest = content(&seen);
         if let Err(error) = sightings.keep(path, (looks, digest), &seen) {
             tracing::debug!("{error}: `{}` will be read again", path.display());
         }
@@ -137,17 +133,14 @@ fn leads_out(name: &str) -> bool {
 
 /// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests; all
 /// of it is read.
-pub(super) fn digest(path: &Path, kind: SourceKind) -> Result<Digest, files::Error> {
-    let seen = read(found(path, kind)?, &BTreeMap::new())?;
-    Ok(content(&seen, kind))
+pub(super) fn digest(path: &Path) -> Result<Digest, files::Error> {
+    let seen = read(found(path)?, &BTreeMap::new())?;
+    Ok(content(&seen))
 }
 
 /// Returns the files that a source consists of; one that is a file has no name below itself.
-fn found(path: &Path, kind: SourceKind) -> Result<Vec<Found>, files::Error> {
-    match kind {
-        SourceKind::File => Ok(vec![Found::file(path)?]),
-        SourceKind::Folder => files::walk(path),
-    }
+fn found(path: &Path) -> Result<Vec<Found>, files::Error> {
+    if path.is_dir() { files::walk(path) } else { Ok(vec![Found::file(path)?]) }
 }
 
 /// Reads files, but for those that look as when they were last read.
@@ -165,8 +158,10 @@ fn read(
     found.into_par_iter().map(read).collect()
 }
 
-fn content(seen: &[Seen], kind: SourceKind) -> Digest {
-    if let (SourceKind::File, [only]) = (kind, seen) {
+fn content(seen: &[Seen]) -> Digest {
+    if let [only] = seen
+        && only.name.is_empty()
+    {
         return only.digest;
     }
     let listed: Vec<(&str, u64, Digest)> =

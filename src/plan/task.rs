@@ -21,7 +21,6 @@ use crate::stage::Counts;
 use crate::stage::PortName;
 use crate::stage::Ports;
 use crate::stage::Resources;
-use crate::stage::SourceKind;
 use crate::stage::StageKind;
 
 /// A task of a plan: an index into [`Plan::tasks`].
@@ -60,8 +59,7 @@ impl Source {
     /// Returns whether its content is still what it was found to be; one that was found nowhere is.
     pub fn is_unchanged(&self) -> Result<bool, files::Error> {
         let Some(path) = &self.path else { return Ok(true) };
-        let kind = if path.is_dir() { SourceKind::Folder } else { SourceKind::File };
-        Ok(Some(data::digest(path, kind)?) == self.digest)
+        Ok(Some(data::digest(path)?) == self.digest)
     }
 }
 

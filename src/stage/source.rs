@@ -1,10 +1,12 @@
 //! A source: a file or folder from outside that params name.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::archive::is_packed;
 use crate::digest::Digest;
 
 /// What lies behind the name of a source.
@@ -13,11 +15,19 @@ use crate::digest::Digest;
 pub enum SourceKind {
     /// One file.
     File,
-    /// A folder with all files below it.
+    /// A folder with all files below it, or an archive of them in its place.
     Folder,
 }
 
 impl SourceKind {
+    /// Returns whether what lies under a path is of this sort.
+    pub fn fits(self, path: &Path) -> bool {
+        match self {
+            Self::File => path.is_file(),
+            Self::Folder => path.is_dir() || is_packed(&path.to_string_lossy()) && path.is_file(),
+        }
+    }
+
     /// Returns the other sort.
     #[must_use]
     pub fn other(self) -> Self {

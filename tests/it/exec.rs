@@ -359,7 +359,7 @@ fn files_lie_beside_the_manifest_and_hold_no_images_of_the_study() {
     let sandbox = Sandbox::new();
     sandbox.write("x", "x");
     let told = |files: &str| {
-        let loads = "  table: {kind: load, params: {csv: t.csv, images: x}}\n";
+        let loads = "  table: {kind: load, params: {csv: t.csv, image_root: x}}\n";
         sandbox.write(
             "deep/study.yaml",
             alone(&format!("      command: [sh]\n      files: [{files}]\n{loads}")),

@@ -55,16 +55,16 @@ fn the_key_of_each_kind_is_pinned() {
     // A change here makes every cache compute again: raise the kind's VERSION, and say it in the
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
-    classic-augment v2 classic 7f5c7376cb65
-    evaluate v1 score[arm=none,network=resnet18,seed=1] 4ffef5abc30f
+    classic-augment v2 classic 2a59864bc126
+    evaluate v1 score[arm=none,network=resnet18,seed=1] 492360093e78
     exec v1 own e3c98b5a4346
-    filter v1 kept 61318367d8a1
-    generate v1 fakes 14d3315eb4e2
-    label v1 graded 8c958e047e46
-    load v1 retina e31248eeb2cb
-    split v2 parts 5a0b496d77d1
-    train-classifier v1 grader 9bb015f90cc2
-    wgan-train v2 gan 51cdfeb461b6
+    filter v1 kept 031b0c70084c
+    generate v1 fakes 56c719fdcf24
+    label v1 graded 90bb616840e4
+    load v1 retina 4f3b0f86ebf7
+    split v2 parts b78071b321e9
+    train-classifier v1 grader 95d7d95ae7cd
+    wgan-train v2 gan 5f37f61e12e0
     ");
 }
 

@@ -103,9 +103,9 @@ fn the_critic_scores_real_images_above_noise() {
     let watcher = Watcher::default();
     let cx = lab::context(&watcher, None);
     let real = lab::images(8, 16);
-    let mut noise = real.clone();
     let mut stream = ablate::seed::Seed(3).stream();
-    noise.pixels.iter_mut().for_each(|pixel| *pixel = stream.below(256) as u8);
+    let pixels = (0..8 * real.bytes_per_image()).map(|_| stream.below(256) as u8).collect();
+    let noise = real.clone().filled(real.samples.clone(), pixels);
     let mean = |set| {
         let scores = ml::critic_scores(&cx, &gan, set).unwrap();
         assert_eq!(scores.len(), 8);

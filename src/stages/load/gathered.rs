@@ -1,89 +1,198 @@
-//! Image files gathered from a folder or a table: read, decoded and resized, many at once.
+//! Images gathered from a data set: read, decoded, prepared and resized, many at once, and kept on disk.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
-use rayon::iter::IntoParallelRefIterator;
-use rayon::iter::ParallelIterator;
-
+use crate::archive;
 use crate::artifact::ImageSet;
 use crate::artifact::Sample;
-use crate::files;
-use crate::imaging::decode::decode;
+use crate::artifact::Spill;
+use crate::imaging::decode;
 use crate::imaging::resize::resize;
 use crate::imaging::rgb::Rgb;
 use crate::stage::Context;
 use crate::stage::Progress;
 use crate::stage::StageError;
 use crate::stages::load::Params;
+use crate::stages::load::dataset::Dataset;
+use crate::stages::load::dataset::refused;
 
 /// Problems that are listed one by one; of more, the count is said.
 const LISTED: usize = 5;
+/// Longest file of an image that is read, bytes.
+const LONGEST: u64 = 512 << 20;
 
-/// An image file and what is known of it.
+/// An image of a data set and what is known of it.
 pub(super) struct Entry {
-    pub(super) path: PathBuf,
+    /// Number of the file in the data set.
+    pub(super) member: usize,
     pub(super) sample: Sample,
+}
+
+/// What happens to the images while they are read.
+struct Reading<'a> {
+    params: &'a Params,
+    dataset: &'a Dataset,
+    size: (usize, usize),
+    spill: Spill,
+    progress: Progress<'a>,
+    /// What is wrong with which image.
+    broken: Mutex<BTreeMap<usize, String>>,
+    /// Images of another size, with it.
+    other_sizes: Mutex<BTreeMap<usize, (usize, usize)>>,
+    /// Images whose camera was turned, and that were left so.
+    turned: Mutex<usize>,
+    /// Why the rest need not be read.
+    stopped: Mutex<Option<StageError>>,
 }
 
 /// Reads all images; every broken file is reported, not the first only.
 pub(super) fn read(
     cx: &Context<'_>,
     params: &Params,
+    dataset: &Dataset,
     classes: Vec<String>,
     entries: Vec<Entry>,
 ) -> Result<ImageSet, StageError> {
-    let progress = Progress::new(cx, "images", entries.len());
-    let read: Vec<Result<Rgb, String>> = cx.on_threads(|| {
-        entries
-            .par_iter()
-            .map(|entry| {
-                progress.advance()?;
-                Ok(read_one(entry, params))
-            })
-            .collect::<Result<_, StageError>>()
-    })??;
-    let broken: Vec<String> =
-        read.iter().filter_map(|image| image.as_ref().err()).cloned().collect();
-    if !broken.is_empty() {
-        let problem = format!(
-            "{} of {} images cannot be read: {}",
-            broken.len(),
-            entries.len(),
-            listed(&broken)
-        );
-        return Err(StageError::data(problem).help("replace these files, or leave them out"));
-    }
-    let images: Vec<Rgb> = read.into_iter().flatten().collect();
-    let Some(first) = images.first() else {
-        return Err(StageError::data("there is no image"));
+    let size = match params.size {
+        Some(side) => (side, side),
+        None => first_size(params, dataset, &entries)?,
     };
-    let mut set = ImageSet::empty(first.height, first.width, classes);
-    for (entry, image) in entries.into_iter().zip(&images) {
-        if (image.height, image.width) != (set.height, set.width) {
+    let spill = Spill::new(&cx.folder.join("spilled"), entries.len(), size.into());
+    let progress = Progress::new(cx, "images", entries.len());
+    let reading = Reading {
+        params,
+        dataset,
+        size,
+        spill,
+        progress,
+        broken: Mutex::default(),
+        other_sizes: Mutex::default(),
+        turned: Mutex::default(),
+        stopped: Mutex::default(),
+    };
+    let places: BTreeMap<usize, usize> =
+        entries.iter().enumerate().map(|(index, entry)| (entry.member, index)).collect();
+    let wanted: Vec<usize> = places.keys().copied().collect();
+    let each = |member: usize, content: Result<Vec<u8>, String>| {
+        if let Err(error) = reading.take(places[&member], member, content) {
+            *lock(&reading.stopped) = Some(error);
+        }
+    };
+    let archive = dataset.archive();
+    cx.on_threads(|| archive.each(&wanted, LONGEST, &each))?.map_err(refused)?;
+    reading.finish(cx, classes, entries)
+}
+
+impl Reading<'_> {
+    fn take(
+        &self,
+        index: usize,
+        member: usize,
+        content: Result<Vec<u8>, String>,
+    ) -> Result<(), StageError> {
+        if lock(&self.stopped).is_some() {
+            return Ok(());
+        }
+        self.progress.advance()?;
+        match content.and_then(|bytes| prepared(&bytes, self.params)) {
+            Ok((image, is_turned)) if (image.height, image.width) == self.size => {
+                *lock(&self.turned) += usize::from(is_turned);
+                self.spill.put(index, &image.pixels)?;
+            }
+            Ok((image, _)) => {
+                lock(&self.other_sizes).insert(index, (image.height, image.width));
+            }
+            Err(problem) => {
+                let name = &self.dataset.members()[member].name;
+                let place = self.dataset.place();
+                lock(&self.broken).insert(index, format!("`{place}/{name}`: {problem}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(
+        self,
+        cx: &Context<'_>,
+        classes: Vec<String>,
+        entries: Vec<Entry>,
+    ) -> Result<ImageSet, StageError> {
+        if let Some(error) = owned(self.stopped) {
+            return Err(error);
+        }
+        let (broken, skip) = (owned(self.broken), self.params.skip.unwrap_or_default());
+        let count = broken.len();
+        let list = listed(&broken.values().cloned().collect::<Vec<_>>());
+        if count > skip {
+            let problem = format!("{count} of {} images cannot be read: {list}", entries.len());
+            let help = "replace these files, leave them out, or let `skip: N` pass over as many";
+            return Err(StageError::data(problem).help(help));
+        }
+        if let Some((index, (height, width))) = owned(self.other_sizes).into_iter().next() {
+            let whose = |index: usize| &entries[index].sample.id;
+            let first = (0..entries.len()).find(|index| !broken.contains_key(index)).unwrap_or(0);
             let problem = format!(
-                "images differ in size: `{}` has {} x {} pixels, `{}` has {} x {}",
-                set.samples[0].id,
-                set.width,
-                set.height,
-                entry.sample.id,
-                image.width,
-                image.height
+                "images differ in size: `{}` has {} x {} pixels, `{}` has {width} x {height}",
+                whose(first),
+                self.size.1,
+                self.size.0,
+                whose(index),
             );
             return Err(StageError::data(problem).help("give all one size, such as `size: 64`"));
         }
-        set.push(entry.sample, &image.pixels);
+        if count > 0 {
+            cx.observer.note(&format!("skipped {count} of {} images: {list}", entries.len()));
+        }
+        let turned = owned(self.turned);
+        if turned > 0 {
+            let of = entries.len();
+            cx.observer.note(&format!(
+                "{turned} of {of} images say that the camera was turned; `upright: true` turns them back"
+            ));
+        }
+        let kept = entries.into_iter().enumerate().filter(|(index, _)| !broken.contains_key(index));
+        let samples = kept.map(|(index, entry)| (index, entry.sample)).collect();
+        Ok(self.spill.finish(classes, samples)?)
     }
-    Ok(set)
 }
 
-fn read_one(entry: &Entry, params: &Params) -> Result<Rgb, String> {
-    let bytes = files::read(&entry.path).map_err(|error| error.to_string())?;
-    let image =
-        decode(&bytes).map_err(|problem| format!("`{}`: {problem}", entry.path.display()))?;
-    Ok(match params.size {
-        Some(size) => resize(&image, size, size, params.resize),
-        None => image,
-    })
+/// Returns the size of the first image that can be read.
+fn first_size(
+    params: &Params,
+    dataset: &Dataset,
+    entries: &[Entry],
+) -> Result<(usize, usize), StageError> {
+    let tried = params.skip.unwrap_or_default() + 1;
+    for entry in entries.iter().take(tried) {
+        let bytes = archive::read(dataset.archive(), entry.member, LONGEST);
+        if let Some((image, _)) = bytes.ok().and_then(|bytes| prepared(&bytes, params).ok()) {
+            return Ok((image.height, image.width));
+        }
+    }
+    if entries.is_empty() {
+        return Err(StageError::data("there is no image"));
+    }
+    Ok((1, 1)) // none will be kept; every problem is said where all are read
+}
+
+/// Returns an image as it enters the set, and whether its camera was turned and it still is.
+fn prepared(bytes: &[u8], params: &Params) -> Result<(Rgb, bool), String> {
+    let decoded = decode::decode_as(bytes, params.upright)?;
+    let image = match params.size {
+        Some(size) => resize(&decoded.image, size, size, params.resize),
+        None => decoded.image,
+    };
+    Ok((image, decoded.is_turned))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn owned<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the first few texts and how many more there are.

@@ -218,7 +218,7 @@ fn a_wrong_folder_is_refused_in_words() {
     help: PNG, JPEG, BMP, TIFF and WebP files in class folders are expected
 
     7 of 7 images cannot be read: `DATA/ill/0.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/1.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/2.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/3.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/4.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; and 2 more
-    help: replace these files, or leave them out
+    help: replace these files, leave them out, or let `skip: N` pass over as many
 
     `DATA` has a class folder `ill` that `classes` lacks
     help: add it to `classes`, or move it away
@@ -247,7 +247,7 @@ fn a_table_gives_labels_parts_and_groups() {
         files::write(&folder.path().join("photos").join(name), &picture(4)).unwrap();
     }
     let params = json!({
-        "csv": "grades.csv", "images": "photos", "image_column": "image_id",
+        "csv": "grades.csv", "image_root": "photos", "image_column": "image_id",
         "label_column": "grade", "split_column": "part", "group_column": "patient",
         "extension": "png", "classes": ["none", "mild", "moderate"],
     });
@@ -272,8 +272,8 @@ fn a_table_gives_labels_parts_and_groups() {
     files::remove_file(&photos.join("left/1_l2.png")).unwrap();
     let error = words(&run(params.clone(), &sources).unwrap_err(), folder.path());
     insta::assert_snapshot!(error, @"
-    `photos` lacks 1 of 3 images of the table: `left/1_l2.png`
-    help: check `images`, `image_column` and `extension`
+    `DATA/photos` lacks 1 of 3 images of the table: `left/1_l2.png`
+    help: check the folder of the images, `image_column` and `extension`
     ");
     params["label_column"] = json!("diagnosis");
     let error = words(&run(params, &sources).unwrap_err(), folder.path());
@@ -335,7 +335,7 @@ fn params_that_contradict_each_other_are_all_said() {
     ");
     insta::assert_snapshot!(said(json!({"csv": "a.csv", "size": 0})), @"
     size: found 0, expected a whole number of at least 1 and at most 4096
-    csv: `images` is missing (name the folder of the images: `images: DIR`)
+    csv: `image_root` is missing (name the folder of the images: `image_root: DIR`)
     ");
     insta::assert_snapshot!(said(json!({"npz": "a.npz", "blake3": "12"})), @"blake3: `12` is no BLAKE3 digest: 64 hexadecimal digits expected");
 }

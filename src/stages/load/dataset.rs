@@ -1,0 +1,260 @@
+//! A data set's files by name, in a folder or an archive, and the image that a table means.
+//!
+//! Tables and files agree seldom to the letter: endings are missing or others, in other case, paths have
+//! backslashes or escapes of URLs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::archive;
+use crate::archive::Archive;
+use crate::archive::Member;
+use crate::imaging::decode::is_image_name;
+use crate::stage::StageError;
+use crate::stages::load::sheet;
+use crate::stages::load::sheet::Sheet;
+
+/// A data set's files.
+pub(super) struct Dataset {
+    /// Where it lies, for errors.
+    place: String,
+    archive: Box<dyn Archive>,
+    /// Images by their path in lower case without the ending.
+    stems: BTreeMap<String, Vec<usize>>,
+    /// Images by the last part of that.
+    names: BTreeMap<String, Vec<usize>>,
+}
+
+/// What a table's name of an image leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Match {
+    /// A file, by its number.
+    One(usize),
+    /// None.
+    None,
+    /// Several, none of which is more likely meant than the others.
+    Several,
+}
+
+impl Dataset {
+    /// Opens a folder or an archive, and lists what is in it.
+    pub(super) fn open(path: &Path) -> Result<Self, StageError> {
+        let archive = archive::open(path).map_err(refused)?;
+        let (mut stems, mut names) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for (number, member) in archive.members().iter().enumerate() {
+            if is_image(&member.name) {
+                let stem = stem(&member.name.to_lowercase()).to_owned();
+                names.entry(last(&stem).to_owned()).or_default().push(number);
+                stems.entry(stem).or_default().push(number);
+            }
+        }
+        Ok(Self { place: path.display().to_string(), archive, stems, names })
+    }
+
+    /// Returns where it lies, for errors.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Returns the files themselves.
+    pub(super) fn archive(&self) -> &dyn Archive {
+        &*self.archive
+    }
+
+    /// Returns all files, sorted by name.
+    pub(super) fn members(&self) -> &[Member] {
+        self.archive.members()
+    }
+
+    /// Returns the numbers of all images, in the order of their names.
+    pub(super) fn images(&self) -> impl Iterator<Item = usize> {
+        let members = self.members().iter().enumerate();
+        members.filter(|(_, member)| is_image(&member.name)).map(|(number, _)| number)
+    }
+
+    /// Returns the bytes of a table.
+    pub(super) fn table(&self, number: usize) -> Result<Vec<u8>, StageError> {
+        archive::read(self.archive(), number, sheet::LONGEST).map_err(refused)
+    }
+
+    /// Reads a table whose first line names the columns.
+    pub(super) fn sheet(&self, number: usize) -> Result<Sheet, StageError> {
+        Sheet::read(&self.members()[number].name, &self.table(number)?)
+    }
+
+    /// Returns a file by its path, in any case if no other has it exactly.
+    pub(super) fn file(&self, name: &str) -> Option<usize> {
+        let (members, name) = (self.members(), plain(name));
+        let exact = members.binary_search_by(|member| member.name.as_str().cmp(&name)).ok();
+        exact.or_else(|| members.iter().position(|it| it.name.eq_ignore_ascii_case(&name)))
+    }
+
+    /// Returns the files whose path, in plain words, ends so: `training labels.csv`.
+    pub(super) fn files_ending(&self, words: &str) -> Vec<usize> {
+        let members = self.members().iter().enumerate();
+        let fits = |name: &str| is_visible(name) && plain_words(name).ends_with(words);
+        members.filter(|(_, member)| fits(&member.name)).map(|(number, _)| number).collect()
+    }
+
+    /// Finds the image that a table means by a path below `root`; one without a folder may also lie
+    /// deeper. The ending may be missing, or another than the file's.
+    pub(super) fn image(&self, root: &str, cell: &str) -> Match {
+        let name = plain(cell);
+        let path = if root.is_empty() { name.clone() } else { format!("{root}/{name}") };
+        let members = self.members();
+        if let Ok(number) = members.binary_search_by(|member| member.name.cmp(&path)) {
+            return Match::One(number);
+        }
+        let whole = path.to_lowercase();
+        let below = |number: &&usize| {
+            root.is_empty() || members[**number].name.starts_with(&format!("{root}/"))
+        };
+        // The name as it stands may lack its ending, and have a point in it all the same.
+        for stem in [whole.as_str(), stem(&whole)] {
+            if let Some(found) = self.stems.get(stem) {
+                return self.likeliest(found, &whole);
+            }
+            if !name.contains('/')
+                && let Some(found) = self.names.get(last(stem))
+            {
+                let found: Vec<usize> = found.iter().filter(below).copied().collect();
+                if !found.is_empty() {
+                    return self.likeliest(&found, &whole);
+                }
+            }
+        }
+        Match::None
+    }
+
+    /// Finds the image of a name, with any ending, in a folder whose path, in plain words, has these.
+    pub(super) fn image_within(&self, words: &str, name: &str) -> Match {
+        let name = plain(name).to_lowercase();
+        let folder = |number: &&usize| {
+            let path = &self.members()[**number].name;
+            path.rsplit_once('/').is_some_and(|(folder, _)| plain_words(folder).contains(words))
+        };
+        for stem in [last(&name), stem(last(&name))] {
+            let found = self.names.get(stem).into_iter().flatten();
+            let found: Vec<usize> = found.filter(folder).copied().collect();
+            if !found.is_empty() {
+                return self.likeliest(&found, &name);
+            }
+        }
+        Match::None
+    }
+
+    /// Chooses among files whose names differ in case or ending alone: the one without a difference in
+    /// the ending, or the only one.
+    fn likeliest(&self, found: &[usize], name: &str) -> Match {
+        let is_same = |number: &&usize| {
+            let path = self.members()[**number].name.to_lowercase();
+            last(&path) == last(name)
+        };
+        let same: Vec<usize> = found.iter().filter(is_same).copied().collect();
+        match (found, same.as_slice()) {
+            ([only], _) | (_, [only]) => Match::One(*only),
+            ([], _) => Match::None,
+            _ => Match::Several,
+        }
+    }
+}
+
+/// Returns the error for an archive that cannot be read.
+pub(super) fn refused(error: archive::Error) -> StageError {
+    match error {
+        archive::Error::File(error) => error.into(),
+        broken => StageError::data(broken.to_string())
+            .help("fetch the file again, and compare its size or digest with the publisher's"),
+    }
+}
+
+/// Returns a path as tables write it with `/` between parts, and without escapes of URLs.
+pub(super) fn plain(cell: &str) -> String {
+    let decoded = unescaped(cell).replace('\\', "/");
+    let parts = decoded.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Returns a path in lower case, with blanks for what stands in their place: `1. original images/a`.
+pub(super) fn plain_words(path: &str) -> String {
+    let blank = |letter: char| if matches!(letter, '_' | '-' | '+') { ' ' } else { letter };
+    unescaped(path).to_lowercase().chars().map(blank).collect()
+}
+
+/// Returns whether an image has this name; what systems hide beside images is none.
+fn is_image(name: &str) -> bool {
+    is_image_name(name) && is_visible(name)
+}
+
+fn is_visible(name: &str) -> bool {
+    !name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
+}
+
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escape = (first == b'%').then(|| after.get(..2)).flatten();
+        let digits = escape.and_then(|digits| std::str::from_utf8(digits).ok());
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Returns a path without its ending.
+fn stem(path: &str) -> &str {
+    match path.rsplit_once('.') {
+        Some((stem, ending)) if !ending.contains('/') && !stem.is_empty() => stem,
+        _ => path,
+    }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dataset;
+    use super::Match;
+    use super::plain;
+
+    fn found(names: &[&str], root: &str, cell: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            crate::files::write(&folder.path().join(name), b"").unwrap();
+        }
+        let dataset = Dataset::open(folder.path()).unwrap();
+        match dataset.image(root, cell) {
+            Match::One(number) => dataset.members()[number].name.clone(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_image_is_found_by_what_tables_call_it() {
+        let names =
+            ["a/1.l.JPG", "a/2.png", "b/2.png", "b/2.jpg", "b/deep/3.tif", "4.png", "4.PNG"];
+        let found = |root: &str, cell: &str| found(&names, root, cell);
+        assert_eq!(found("", "\\a\\1.l.jpg"), "a/1.l.JPG");
+        assert_eq!(found("a", "1.l"), "a/1.l.JPG");
+        assert_eq!(found("", "1.l.png"), "a/1.l.JPG");
+        assert_eq!(found("a", "2"), "a/2.png");
+        assert_eq!(found("b", "2"), "Several");
+        assert_eq!(found("b", "2.JPG"), "b/2.jpg");
+        assert_eq!(found("", "2.jpg"), "b/2.jpg");
+        assert_eq!(found("", "2"), "Several");
+        assert_eq!(found("b", "3"), "b/deep/3.tif");
+        assert_eq!(found("a", "3"), "None");
+        assert_eq!(found("", "a/3"), "None");
+        assert_eq!(found("", "4.PNG"), "4.PNG");
+        assert_eq!(found("", "4.Png"), "Several");
+        assert_eq!(plain("\\B.%20Disease%20Grading//./x%2"), "B. Disease Grading/x%2");
+    }
+}

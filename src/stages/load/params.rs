@@ -1,0 +1,197 @@
+//! What `load` may be told, and what contradicts itself in it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::imaging::resize::Filter;
+use crate::stage::ParamProblem;
+use crate::stage::SourceKind;
+use crate::stage::SourceRef;
+use crate::stages::load::preset;
+use crate::stages::load::rendered::Fundus;
+
+/// Where the images come from: one of `npz`, `folder`, `csv` and `fundus`, or a table in a folder, which
+/// is `csv` beside `folder`; without any, `fundus` with its defaults. Files and folders are looked for in
+/// the data folders, and a `.zip`, a `.tar` or a `.tar.gz` may be in a folder's place.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// NumPy archive in MedMNIST's layout: `train_images`, `train_labels`, `val_...`, `test_...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub npz: Option<String>,
+    /// Folder of class folders, above which there may be `train`, `validation` and `test`; or, with
+    /// `preset` or `csv`, a data set's top folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// Data set whose tables and folders are known: `aptos2019`, `deepdrid`, `eyepacs`, `idrid`,
+    /// `medmnist` (as its package exports folders) or `messidor2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "preset::schema")]
+    pub preset: Option<String>,
+    /// Table with a row for each image: a file of its own beside `image_root`, or a path inside `folder`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<String>,
+    /// Draws photographs of the retina; needs no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fundus: Option<Fundus>,
+    /// Folder of the images that a table names; with `folder`, a path inside it, by default the table's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_root: Option<String>,
+    /// Column of a table with the image's path; default `image`. Case and ending may differ from the
+    /// file's, and a name without a folder may lie deeper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_column: Option<String>,
+    /// Column of a table with the class; default `label`. An empty cell means unlabelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
+    /// Columns of a table of which the first that is not empty has the class, such as one for each eye.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub label_columns: Option<Vec<String>>,
+    /// Column of a table with the part: `train`, `validation` or `test`; default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_column: Option<String>,
+    /// Column of a table with what belongs together, such as the patient; default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<String>,
+    /// Ending that a table's image names lack, such as `png`; default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// BLAKE3 digest that the file or folder must have, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub blake3: Option<Digest>,
+    /// Pixels from side to side of the square that images are resized to; default is their own
+    /// size, and 64 for `fundus`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub size: Option<usize>,
+    /// How images are resized; each is what Pillow does, bit for bit.
+    #[serde(default)]
+    pub resize: Filter,
+    /// Whether photographs are turned upright where the file says how the camera was turned.
+    #[serde(default)]
+    pub upright: bool,
+    /// Most images that may be unreadable: so many are left out and listed, one more is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub skip: Option<usize>,
+    /// Names of the classes in the order of their numbers; default is what the source says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub classes: Option<Vec<String>>,
+}
+
+impl Params {
+    /// Returns the file or folder that decides what is loaded; none where images are rendered.
+    pub(super) fn source(&self) -> Option<SourceRef> {
+        let named = [
+            ("npz", &self.npz, SourceKind::File),
+            ("folder", &self.folder, SourceKind::Folder),
+            ("csv", &self.csv, SourceKind::File),
+        ];
+        let (param, name, kind) = named.into_iter().find(|(_, name, _)| name.is_some())?;
+        let (name, param) = (name.clone()?, param.to_owned());
+        Some(SourceRef { name, kind, param, pin: self.blake3 })
+    }
+
+    /// Returns every file and folder from outside.
+    pub(super) fn sources(&self) -> Vec<SourceRef> {
+        let root = self.image_root.as_ref().filter(|_| self.folder.is_none());
+        let root = root.map(|name| SourceRef {
+            name: name.clone(),
+            kind: SourceKind::Folder,
+            param: "image_root".to_owned(),
+            pin: None,
+        });
+        self.source().into_iter().chain(root).collect()
+    }
+
+    /// Returns what contradicts itself.
+    pub(super) fn problems(&self) -> Vec<ParamProblem> {
+        let mut problems = self.source_problems();
+        let of_tables = [
+            ("image_root", self.image_root.is_some()),
+            ("image_column", self.image_column.is_some()),
+            ("label_column", self.label_column.is_some()),
+            ("label_columns", self.label_columns.is_some()),
+            ("split_column", self.split_column.is_some()),
+            ("group_column", self.group_column.is_some()),
+            ("extension", self.extension.is_some()),
+        ];
+        for (name, _) in of_tables.iter().filter(|(_, said)| *said) {
+            if self.csv.is_none() {
+                let problem = format!("`{name}` goes with `csv`, which is missing");
+                problems.push(ParamProblem::at(name, problem));
+            }
+        }
+        if self.label_column.is_some() && self.label_columns.is_some() {
+            let problem = "`label_columns` stands beside `label_column`; one of them is expected";
+            problems.push(ParamProblem::at("label_columns", problem));
+        }
+        if self.csv.is_some() && self.image_root.is_none() && self.folder.is_none() {
+            let problem = ParamProblem::at("csv", "`image_root` is missing");
+            problems.push(problem.help("name the folder of the images: `image_root: DIR`"));
+        }
+        let is_decoded = self.folder.is_some() || self.csv.is_some();
+        for (name, said) in [("upright", self.upright), ("skip", self.skip.is_some())] {
+            if said && !is_decoded {
+                let problem = format!("`{name}` goes with `folder` or `csv`, which are missing");
+                problems.push(ParamProblem::at(name, problem));
+            }
+        }
+        if self.blake3.is_some() && self.source().is_none() {
+            problems.push(ParamProblem::at("blake3", "rendered images have no file to pin"));
+        }
+        problems.extend(self.fundus.iter().flat_map(Fundus::problems));
+        problems.extend(self.class_problems());
+        problems
+    }
+
+    fn source_problems(&self) -> Vec<ParamProblem> {
+        let mut problems = Vec::new();
+        let sources = [
+            ("npz", self.npz.is_some()),
+            ("folder", self.folder.is_some()),
+            ("csv", self.csv.is_some() && self.folder.is_none()),
+            ("fundus", self.fundus.is_some()),
+        ];
+        let said: Vec<&str> =
+            sources.iter().filter(|(_, said)| *said).map(|(name, _)| *name).collect();
+        for extra in said.iter().skip(1) {
+            let problem = format!("`{extra}` stands beside `{}`; one source is expected", said[0]);
+            problems
+                .push(ParamProblem::at(extra, problem).help("load each source in its own stage"));
+        }
+        let Some(preset) = &self.preset else { return problems };
+        problems.extend(preset::problem(preset));
+        if self.folder.is_none() {
+            let problem = ParamProblem::at("preset", "`folder` is missing");
+            problems.push(problem.help("name the data set's top folder: `folder: DIR`"));
+        }
+        if self.csv.is_some() {
+            let problem = "`csv` stands beside `preset`, which knows its tables";
+            problems.push(ParamProblem::at("csv", problem));
+        }
+        problems
+    }
+
+    fn class_problems(&self) -> Vec<ParamProblem> {
+        let Some(classes) = &self.classes else { return Vec::new() };
+        let mut problems = Vec::new();
+        for (index, name) in classes.iter().enumerate() {
+            if classes[..index].contains(name) {
+                problems.push(ParamProblem::at("classes", format!("`{name}` is there twice")));
+            }
+        }
+        let grades = crate::imaging::fundus::GRADES;
+        if self.source().is_none() && classes.len() != grades {
+            let found = classes.len();
+            let problem = format!("found {found} names, expected {grades} for rendered grades");
+            problems.push(ParamProblem::at("classes", problem));
+        }
+        problems
+    }
+}
