@@ -17,6 +17,8 @@ pub mod artifact;
 
 pub mod stage;
 
+pub mod augment;
+
 pub mod ml;
 
 pub mod plan;

@@ -44,8 +44,8 @@ fn levels(image: &Rgb, height: usize, width: usize) -> Vec<u32> {
 mod tests {
     use super::BITS;
     use super::perceptual_hash;
+    use crate::imaging::flip::flip_horizontally;
     use crate::imaging::rgb::Rgb;
-    use crate::imaging::transform::flip_horizontally;
 
     fn image(level: impl Fn(usize, usize) -> u8) -> Rgb {
         let grey: Vec<u8> = (0..32 * 32).map(|at| level(at / 32, at % 32)).collect();

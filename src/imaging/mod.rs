@@ -2,13 +2,21 @@
 //!
 //! Knows pixels and file formats; does not know image sets, stages or the cache.
 
+pub mod affine;
+pub mod blur;
 pub mod color;
 pub mod decode;
+pub mod elastic;
+pub mod flip;
 pub mod fundus;
 pub mod grid;
 pub mod hash;
+pub mod hue;
+pub mod levels;
+pub mod noise;
 pub mod npy;
 pub mod npz;
 pub mod resize;
 pub mod rgb;
-pub mod transform;
+pub mod sharpness;
+pub mod window;

@@ -3,9 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// Depth at which nested maps are no longer listed: deeper than any kind's params.
-const DEEPEST: usize = 6;
-
 /// A param of a kind, or a field of one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Param {
@@ -25,10 +22,12 @@ pub struct Param {
 
 /// Returns the params that a schema describes; `defaults` are those of the kind as a whole.
 pub(super) fn params(schema: &Value, defaults: Option<&Value>) -> Vec<Param> {
-    fields(schema, schema, defaults, 0)
+    fields(schema, schema, defaults, &[])
 }
 
-fn fields(root: &Value, schema: &Value, defaults: Option<&Value>, depth: usize) -> Vec<Param> {
+/// `above` are the schemas on the way here: one that holds itself is not listed within itself.
+fn fields(root: &Value, schema: &Value, defaults: Option<&Value>, above: &[&Value]) -> Vec<Param> {
+    let above = [above, &[schema]].concat();
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return Vec::new();
     };
@@ -42,14 +41,15 @@ fn fields(root: &Value, schema: &Value, defaults: Option<&Value>, depth: usize) 
             let about = [property, inner].into_iter().find_map(|one| one["description"].as_str());
             // The defaults of a list are entries, not what an entry lacks.
             let below = default.filter(|default| default.is_object());
-            let nested = depth < DEEPEST && inner.get("properties").is_some();
+            let known = above.iter().any(|one| std::ptr::eq(*one, inner));
+            let nested = !known && inner.get("properties").is_some();
             Param {
                 name: name.clone(),
                 takes: takes(root, property),
                 required: required.contains(&name.as_str()),
                 default: default.cloned(),
                 about: about.unwrap_or_default().replace('\n', " "),
-                fields: if nested { fields(root, inner, below, depth + 1) } else { Vec::new() },
+                fields: if nested { fields(root, inner, below, &above) } else { Vec::new() },
             }
         })
         .collect()

@@ -1,11 +1,14 @@
-//! `classic-augment`: adds flipped, recoloured and moved copies to image sets.
+//! `classic-augment`: adds flipped, recoloured, moved and otherwise changed copies to image sets.
 //!
-//! First the originals, then one copy of each for every pass. A copy's draws depend on the seed,
-//! the number of its pass and its original's id, never on threads or on the order of images.
+//! First the originals, then one copy of each for every pass, or as many as make classes even. A copy's
+//! draws depend on the seed, the number of its pass and its original's id, never on threads, on other
+//! images or on their order.
+
+mod balance;
 
 use std::collections::BTreeSet;
 
-use rayon::iter::IntoParallelRefIterator;
+use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,12 +16,13 @@ use serde::Serialize;
 
 use crate::artifact::ImageSet;
 use crate::artifact::Sample;
-use crate::imaging::color;
-use crate::imaging::color::Property;
+use crate::artifact::Spill;
+use crate::augment;
+use crate::augment::Chance;
+use crate::augment::Pass;
+use crate::augment::Range;
 use crate::imaging::rgb::Rgb;
-use crate::imaging::transform;
-use crate::imaging::transform::Affine;
-use crate::seed::Stream;
+use crate::seed::Seed;
 use crate::stage::Context;
 use crate::stage::Counts;
 use crate::stage::Forecast;
@@ -46,54 +50,30 @@ pub struct Params {
     /// Whether the images that enter leave as well, before their copies.
     #[serde(default = "yes")]
     pub keep_originals: bool,
-}
-
-/// What one pass does to each image, in the order of these names but for the colours, whose order
-/// is drawn for each image; a pair is a range to draw from.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Pass {
-    /// Probability of turning it upside down, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub vertical_flip: Option<f64>,
-    /// Probability of mirroring it left to right, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub horizontal_flip: Option<f64>,
-    /// Rotation about the centre, degrees counter-clockwise; black comes in at the corners.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<[f64; 2]>,
-    /// Largest shift to any side, as a share of the side's length, 0 to 1; black comes in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub translation: Option<f64>,
-    /// Growth about the centre, as a factor above 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale: Option<[f64; 2]>,
-    /// Factor of brightness, 0 or more; 1 changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub brightness: Option<[f64; 2]>,
-    /// Factor of contrast, 0 or more; 1 changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contrast: Option<[f64; 2]>,
-    /// Factor of saturation, 0 or more; 1 changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub saturation: Option<[f64; 2]>,
+    /// Makes copies only until each class has as many images as the largest. A class goes through its
+    /// images in an order of its own, again and again; each time round an image gets its copy from
+    /// another of its passes, in an order that the image draws, until it had all of them.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub balance: bool,
 }
 
 /// Returns the passes of Cheng and Ye (2021).
 fn default_passes() -> Vec<Pass> {
-    let faded = Some([0.7, 0.9]);
+    let faded = Some(Range([0.7, 0.9]));
     vec![
-        Pass { vertical_flip: Some(1.0), ..Pass::default() },
-        Pass { horizontal_flip: Some(0.1), ..Pass::default() },
+        Pass { vertical_flip: Some(Chance(1.0)), ..Pass::default() },
+        Pass { horizontal_flip: Some(Chance(0.1)), ..Pass::default() },
         Pass { brightness: faded, contrast: faded, saturation: faded, ..Pass::default() },
     ]
 }
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_no(said: &bool) -> bool {
+    !said
 }
 
 ports! {
@@ -127,9 +107,15 @@ impl Stage for ClassicAugment {
             problems
                 .push(ParamProblem::at("passes", "without passes and originals nothing leaves"));
         }
-        for (index, pass) in params.passes.iter().enumerate() {
-            problems.extend(pass.problems(index));
+        if params.balance {
+            let problem = match (params.passes.is_empty(), params.keep_originals) {
+                (true, _) => Some("without passes there are no copies to balance with"),
+                (_, false) => Some("without originals there is nothing to fill up"),
+                _ => None,
+            };
+            problems.extend(problem.map(|problem| ParamProblem::at("balance", problem)));
         }
+        problems.extend(augment::problems("passes", &params.passes));
         problems
     }
 
@@ -138,13 +124,16 @@ impl Stage for ClassicAugment {
     }
 
     fn draws(params: &Params) -> bool {
-        params.passes.iter().any(Pass::draws)
+        params.balance || params.passes.iter().any(Pass::draws)
     }
 
     fn forecast(
         params: &Params,
         known: &Forecast,
     ) -> Result<Vec<(&'static str, Counts)>, StageError> {
+        if params.balance || params.passes.iter().any(|pass| pass.classes.is_some()) {
+            return Ok(Vec::new()); // the classes of the images are not known yet
+        }
         let copies = params.passes.len() + usize::from(params.keep_originals);
         let images = known.inputs.get("images");
         Ok(images
@@ -162,117 +151,97 @@ impl Stage for ClassicAugment {
         for sample in &mut originals.samples {
             sample.group.get_or_insert_with(|| sample.id.clone());
         }
-        let mut jobs = Vec::new();
-        for (number, pass) in params.passes.iter().enumerate() {
-            jobs.extend((0..originals.len()).map(|index| (number, pass, index)));
+        known(&params.passes, &originals.classes)?;
+        let copies = if params.balance {
+            balance::copies(cx.seed, &params.passes, &originals)?
+        } else {
+            one_of_each(&params.passes, &originals)
+        };
+        let kept = if params.keep_originals { originals.len() } else { 0 };
+        let mut samples = originals.samples[..kept].to_vec();
+        let mut taken: BTreeSet<String> = samples.iter().map(|one| one.id.clone()).collect();
+        for copy in &copies {
+            let sample = copy.sample(&params.passes, &originals);
+            samples.push(Sample { id: unique(&sample.id, &mut taken), ..sample });
         }
-        let progress = Progress::new(cx, "images", jobs.len());
-        let copies: Vec<(Sample, Vec<u8>)> = cx.on_threads(|| {
-            jobs.par_iter()
-                .map(|(number, pass, index)| {
-                    progress.advance()?;
-                    Ok(copy(cx, &originals, *index, *number, pass))
-                })
-                .collect::<Result<_, StageError>>()
+        let size = [originals.height, originals.width];
+        let spill = Spill::new(&cx.folder, samples.len(), size);
+        let progress = Progress::new(cx, "images", samples.len());
+        cx.on_threads(|| {
+            (0..samples.len()).into_par_iter().try_for_each(|index| {
+                progress.advance()?;
+                match index.checked_sub(kept) {
+                    None => spill.put(index, originals.image(index))?,
+                    Some(number) => {
+                        let image = copies[number].image(cx.seed, &params.passes, &originals);
+                        spill.put(index, &image.pixels)?;
+                    }
+                }
+                Ok::<(), StageError>(())
+            })
         })??;
-        let mut images = if params.keep_originals { originals } else { originals.pick(&[]) };
-        let mut taken: BTreeSet<String> =
-            images.samples.iter().map(|sample| sample.id.clone()).collect();
-        for (mut sample, pixels) in copies {
-            sample.id = unique(&sample.id, &mut taken);
-            images.push(sample, &pixels);
-        }
+        let images = spill.finish(originals.classes, samples.into_iter().enumerate().collect())?;
         Ok(Outputs { images })
     }
 }
 
-impl Pass {
-    /// Returns the names of what the pass does, joined for ids.
-    fn name(&self) -> String {
-        let color = [self.brightness, self.contrast, self.saturation];
-        let done = [
-            ("vertical-flip", self.vertical_flip.is_some()),
-            ("horizontal-flip", self.horizontal_flip.is_some()),
-            ("rotation", self.rotation.is_some()),
-            ("translation", self.translation.is_some()),
-            ("scale", self.scale.is_some()),
-            ("color", color.iter().any(Option::is_some)),
-        ];
-        let names: Vec<&str> =
-            done.iter().filter(|(_, done)| *done).map(|(name, _)| *name).collect();
-        if names.is_empty() { "copy".to_owned() } else { names.join("-") }
-    }
+/// A copy to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Copy {
+    /// Number of the original.
+    original: usize,
+    /// Number of the pass.
+    pass: usize,
+    /// How often that pass has made a copy of that original before.
+    round: usize,
+}
 
-    fn draws(&self) -> bool {
-        let chances = [self.vertical_flip, self.horizontal_flip];
-        let certain = |chance: &f64| *chance == 0.0 || *chance == 1.0;
-        let ranges = [self.rotation, self.scale, self.brightness, self.contrast, self.saturation];
-        chances.iter().flatten().any(|chance| !certain(chance))
-            || self.translation.is_some_and(|share| share > 0.0)
-            || ranges.iter().flatten().any(|[low, high]| low != high)
-            || ranges[2..].iter().flatten().count() > 1
-    }
-
-    fn problems(&self, index: usize) -> Vec<ParamProblem> {
-        let ranges = [
-            ("rotation", self.rotation, -360.0),
-            ("scale", self.scale, 0.01),
-            ("brightness", self.brightness, 0.0),
-            ("contrast", self.contrast, 0.0),
-            ("saturation", self.saturation, 0.0),
-        ];
-        let mut problems = Vec::new();
-        for (name, range, least) in ranges {
-            let Some([low, high]) = range else { continue };
-            let wrong = if low > high {
-                format!("the range runs from {low} down to {high}; the lower end comes first")
-            } else if low < least {
-                format!("the range begins at {low}, expected at least {least}")
-            } else {
-                continue;
-            };
-            let path = vec!["passes".to_owned(), index.to_string(), name.to_owned()];
-            problems.push(ParamProblem { path, problem: wrong, help: None });
-        }
-        problems
-    }
-
-    /// Makes the copy of an image, drawing from its own stream.
-    fn apply(&self, image: &mut Rgb, stream: &mut Stream) {
-        if self.vertical_flip.is_some_and(|chance| stream.chance(chance)) {
-            transform::flip_vertically(image);
-        }
-        if self.horizontal_flip.is_some_and(|chance| stream.chance(chance)) {
-            transform::flip_horizontally(image);
-        }
-        let motion = self.motion(image, stream);
-        if motion != Affine::IDENTITY {
-            *image = transform::affine(image, motion);
-        }
-        let mut order = Property::ALL;
-        stream.shuffle(&mut order);
-        for property in order {
-            let range = match property {
-                Property::Brightness => self.brightness,
-                Property::Contrast => self.contrast,
-                Property::Saturation => self.saturation,
-            };
-            if let Some([low, high]) = range {
-                color::adjust(image, property, stream.range(low, high));
-            }
-        }
-    }
-
-    fn motion(&self, image: &Rgb, stream: &mut Stream) -> Affine {
-        let mut within = |range: Option<[f64; 2]>, otherwise| {
-            range.map_or(otherwise, |[low, high]| stream.range(low, high))
+impl Copy {
+    /// Returns the facts about it; its id may be another's. Copies of generated images keep `gan`
+    /// visible: their origin is `gan+classic`.
+    fn sample(&self, passes: &[Pass], originals: &ImageSet) -> Sample {
+        let original = &originals.samples[self.original];
+        let origin = match original.origin.as_str() {
+            "gan" | "gan+classic" => "gan+classic",
+            _ => "classic",
         };
-        let rotation = within(self.rotation, Affine::IDENTITY.rotation);
-        let scale = within(self.scale, Affine::IDENTITY.scale);
-        let share = self.translation.map(|share| [-share, share]);
-        let right = within(share, 0.0) * image.width as f64;
-        let down = within(share, 0.0) * image.height as f64;
-        Affine { rotation, scale, right, down }
+        let id = format!("{}+{}", original.id, passes[self.pass].name());
+        Sample { id, origin: origin.to_owned(), ..original.clone() }
+    }
+
+    fn image(&self, seed: Seed, passes: &[Pass], originals: &ImageSet) -> Rgb {
+        let id = &originals.samples[self.original].id;
+        let mut seed = seed.named("pass").number(self.pass as u64).named(id);
+        if self.round > 0 {
+            seed = seed.number(self.round as u64);
+        }
+        let pixels = originals.image(self.original).to_vec();
+        let mut image = Rgb::new(originals.height, originals.width, pixels);
+        passes[self.pass].apply(&mut image, seed);
+        image
+    }
+}
+
+/// Returns one copy by each pass of each image that it takes.
+fn one_of_each(passes: &[Pass], originals: &ImageSet) -> Vec<Copy> {
+    let by = |(number, pass): (usize, &Pass)| {
+        let takes = |index: &usize| pass.takes(originals.samples[*index].label, &originals.classes);
+        let taken: Vec<usize> = (0..originals.len()).filter(takes).collect();
+        taken.into_iter().map(move |original| Copy { original, pass: number, round: 0 })
+    };
+    passes.iter().enumerate().flat_map(by).collect()
+}
+
+/// Refuses passes for classes that the images do not have.
+fn known(passes: &[Pass], classes: &[String]) -> Result<(), StageError> {
+    let wanted = passes.iter().flat_map(|pass| pass.classes.iter().flatten());
+    match wanted.into_iter().find(|name| !classes.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(StageError::data(format!(
+            "a pass is for the class `{name}`, but the classes are {}",
+            classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(", ")
+        ))
+        .help("name classes as `load` does; `ablate show` prints them")),
     }
 }
 
@@ -283,26 +252,6 @@ fn unique(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     let id = candidates.find(|id| !taken.contains(id)).expect("there are endless candidates");
     taken.insert(id.clone());
     id
-}
-
-/// Returns one copy. Copies of generated images keep `gan` visible: their origin is `gan+classic`.
-fn copy(
-    cx: &Context<'_>,
-    originals: &ImageSet,
-    index: usize,
-    number: usize,
-    pass: &Pass,
-) -> (Sample, Vec<u8>) {
-    let original = &originals.samples[index];
-    let seed = cx.seed.named("pass").number(number as u64).named(&original.id);
-    let mut image = Rgb::new(originals.height, originals.width, originals.image(index).to_vec());
-    pass.apply(&mut image, &mut seed.stream());
-    let origin = match original.origin.as_str() {
-        "gan" | "gan+classic" => "gan+classic",
-        _ => "classic",
-    };
-    let id = format!("{}+{}", original.id, pass.name());
-    (Sample { id, origin: origin.to_owned(), ..original.clone() }, image.pixels)
 }
 
 #[cfg(test)]

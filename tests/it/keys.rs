@@ -55,16 +55,16 @@ fn the_key_of_each_kind_is_pinned() {
     // A change here makes every cache compute again: raise the kind's VERSION, and say it in the
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
-    classic-augment v2 classic 2a59864bc126
-    evaluate v1 score[arm=none,network=resnet18,seed=1] 492360093e78
+    classic-augment v2 classic 13a602d64f32
+    evaluate v1 score[arm=none,network=resnet18,seed=1] 59ba92545346
     exec v1 own e3c98b5a4346
-    filter v1 kept 031b0c70084c
-    generate v1 fakes 56c719fdcf24
-    label v1 graded 90bb616840e4
-    load v1 retina 4f3b0f86ebf7
-    split v2 parts b78071b321e9
-    train-classifier v1 grader 95d7d95ae7cd
-    wgan-train v2 gan 5f37f61e12e0
+    filter v1 kept 31f3b5dc333c
+    generate v1 fakes 8afa26389239
+    label v1 graded ecdfceaa267d
+    load v2 retina c97d9845ffc9
+    split v2 parts 6f6bfc64210f
+    train-classifier v1 grader b14775bb05b6
+    wgan-train v2 gan 7a857248acfb
     ");
 }
 

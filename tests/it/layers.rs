@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["archive", "imaging", "measure", "manifest", "store"],
     &["artifact"],
     &["stage"],
+    &["augment"],
     &["ml"],
     &["stages", "plan"],
     &["engine"],

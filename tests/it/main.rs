@@ -24,6 +24,7 @@ mod layers;
 mod manifests;
 mod pipelines;
 mod processes;
+mod reference;
 mod rerun;
 mod sandbox;
 mod soak;

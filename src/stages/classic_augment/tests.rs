@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Sample;
+use crate::imaging::flip;
 use crate::imaging::rgb::Rgb;
-use crate::imaging::transform;
 use crate::seed::Seed;
 use crate::stage::Counts;
 use crate::stage::Forecast;
@@ -62,10 +62,10 @@ fn the_default_is_the_papers_three_passes() {
     let (mut down, mut across) = (0, 0);
     for index in 0..40 {
         let mut flipped = image(index);
-        transform::flip_vertically(&mut flipped);
+        flip::flip_vertically(&mut flipped);
         down += usize::from(image(40 + index) == flipped);
         let mut flipped = image(index);
-        transform::flip_horizontally(&mut flipped);
+        flip::flip_horizontally(&mut flipped);
         across += usize::from(image(80 + index) == flipped);
         assert!(image(80 + index) == flipped || image(80 + index) == image(index));
         let light = |at| images.image(at).iter().map(|level| u64::from(*level)).sum::<u64>();
@@ -189,7 +189,7 @@ fn wrong_passes_are_said_with_their_place() {
     let said = problems.into_iter().map(|p| format!("{}: {}", p.path.join("."), p.problem));
     insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
     passes.2.vertical_flip: found 2, expected a number of at least 0 and at most 1
-    passes.3.flip: unknown name `flip`; known are `brightness`, `contrast`, `horizontal_flip`, `rotation`, `saturation`, `scale`, `translation`, `vertical_flip`
+    passes.3.flip: unknown name `flip`; known are `autocontrast`, `blur`, `brightness`, `classes`, `contrast`, `crop`, `cutout`, `elastic`, `equalize`, `gamma`, `horizontal_flip`, `hue`, `noise`, `posterize`, `resampling`, `rotation`, `sample`, `saturation`, `scale`, `sharpness`, `shear`, `solarize`, `translation`, `vertical_flip`
     ");
     let ranges = json!({"passes": [{"scale": [0.0, 1.0]}, {"brightness": [0.9, 0.7]}]});
     let problems = KIND.resolve(&ranges).unwrap_err();
@@ -197,5 +197,139 @@ fn wrong_passes_are_said_with_their_place() {
     insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
     passes.0.scale: the range begins at 0, expected at least 0.01
     passes.1.brightness: the range runs from 0.9 down to 0.7; the lower end comes first
+    ");
+}
+
+#[test]
+fn a_pass_for_some_classes_leaves_the_others_alone() {
+    let params = json!({"passes": [{"vertical_flip": 1.0, "classes": ["1"]}, {"gamma": [2, 2]}]});
+    let images = augment(&[&set(4, "file")], params, 2).unwrap();
+    let ids: Vec<&str> = images.samples[4..].iter().map(|sample| sample.id.as_str()).collect();
+    let gamma = ["train/0+gamma", "train/1+gamma", "train/2+gamma", "train/3+gamma"];
+    assert_eq!(ids, [&["train/1+vertical-flip", "train/3+vertical-flip"], &gamma[..]].concat());
+    let wrong = json!({"passes": [{"vertical_flip": 1.0, "classes": ["2"]}]});
+    let error = augment(&[&set(1, "file")], wrong, 1).unwrap_err();
+    insta::assert_snapshot!(format!("{error} ({})", error.remedy().unwrap()), @"a pass is for the class `2`, but the classes are `0`, `1` (name classes as `load` does; `ablate show` prints them)");
+}
+
+/// Images of which every fourth is of class 1, the others of class 0.
+fn uneven(count: usize) -> ImageSet {
+    let mut set = set(count, "file");
+    for (index, sample) in set.samples.iter_mut().enumerate() {
+        sample.label = Some(usize::from(index % 4 == 3));
+    }
+    set
+}
+
+#[test]
+fn balanced_classes_are_as_large_as_the_largest_and_use_each_pass_before_any_again() {
+    let params = json!({"balance": true, "passes": [
+        {"vertical_flip": 1.0}, {"rotation": [-9, 9]}, {"noise": [1, 9]}, {"blur": [1, 2], "classes": ["0"]},
+    ]});
+    let images = augment(&[&uneven(40)], params, 2).unwrap();
+    assert_eq!(images.class_counts(), [30, 30]);
+    let copies = &images.samples[40..];
+    assert!(copies.iter().all(|copy| copy.label == Some(1)));
+    for original in (0..10).map(|index| format!("train/{}+", 4 * index + 3)) {
+        let ids = copies.iter().filter_map(|copy| copy.id.strip_prefix(&original));
+        let ids: std::collections::BTreeSet<&str> = ids.collect();
+        assert_eq!(ids.len(), 2, "{original}: {ids:?}");
+        assert!(ids.is_subset(&["vertical-flip", "rotation", "noise"].into()), "{ids:?}");
+    }
+    let often = json!({"balance": true, "passes": [{"noise": [1, 9]}]});
+    let images = augment(&[&uneven(8)], often, 1).unwrap();
+    let made: Vec<&[u8]> = (8..12).map(|index| images.image(index)).collect();
+    assert!((0..4).all(|one| (0..one).all(|other| made[one] != made[other])));
+}
+
+#[test]
+fn balancing_depends_neither_on_threads_nor_on_the_order_of_images() {
+    let mut params = all_motions();
+    params["balance"] = true.into();
+    let set = uneven(23);
+    let copies = |set: &ImageSet, threads| {
+        let images = augment(&[set], params.clone(), threads).unwrap();
+        let rows = images.samples.iter().enumerate();
+        rows.map(|(index, sample)| (sample.id.clone(), images.image(index).to_vec()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let backwards = set.pick(&(0..23).rev().collect::<Vec<_>>());
+    assert_eq!(copies(&set, 1), copies(&set, 4));
+    assert_eq!(copies(&set, 1), copies(&backwards, 2));
+}
+
+#[test]
+fn what_cannot_be_balanced_is_said() {
+    let problems = |params: Value| KIND.resolve(&params).unwrap_err()[0].problem.clone();
+    insta::assert_snapshot!(problems(json!({"balance": true, "passes": []})), @"without passes there are no copies to balance with");
+    insta::assert_snapshot!(problems(json!({"balance": true, "keep_originals": false})), @"without originals there is nothing to fill up");
+    let only = json!({"balance": true, "passes": [{"vertical_flip": 1.0, "classes": ["0"]}]});
+    let error = augment(&[&uneven(8)], only, 1).unwrap_err();
+    insta::assert_snapshot!(format!("{error} ({})", error.remedy().unwrap()), @"class `1` has 2 of 6 images and no pass (give a pass without `classes`)");
+    let mut nameless = uneven(8);
+    nameless.samples[2].label = None;
+    let error = augment(&[&nameless], json!({"balance": true}), 1).unwrap_err();
+    insta::assert_snapshot!(error, @"image `train/2` has no label, so no class to balance");
+}
+
+#[test]
+fn a_sample_draws_as_many_passes_as_it_says_for_each_image() {
+    let flips = json!([{"vertical_flip": 1.0}, {"horizontal_flip": 1.0}]);
+    let params =
+        json!({"passes": [{"sample": {"of": flips, "count": 2}}], "keep_originals": false});
+    let set = set(60, "file");
+    let images = augment(&[&set], params, 2).unwrap();
+    assert_eq!(images.samples[0].id, "train/0+sample");
+    let (mut same, mut turned) = (0, 0);
+    for index in 0..60 {
+        let mut image = Rgb::new(4, 4, set.image(index).to_vec());
+        same += usize::from(images.image(index) == image.pixels);
+        flip::flip_vertically(&mut image);
+        flip::flip_horizontally(&mut image);
+        turned += usize::from(images.image(index) == image.pixels);
+    }
+    assert_eq!(same + turned, 60);
+    assert!((15..=45).contains(&same), "{same} of 60 drew the same flip twice");
+}
+
+#[test]
+fn every_operation_changes_an_image_and_draws_apart_for_each() {
+    let of = |name: &str, value: Value| json!({"passes": [{name: value}], "keep_originals": false});
+    let operations = json!({
+        "crop": {}, "elastic": {}, "gamma": [2, 3], "posterize": [1, 4], "solarize": [1, 128],
+        "autocontrast": 1.0, "equalize": 1.0, "sharpness": [2, 9], "blur": [0.5, 2],
+        "noise": [5, 50], "cutout": {"area": [0.3, 0.5]}, "shear": [10, 40], "hue": [0.2, 0.4],
+    });
+    let set = set(2, "file");
+    let twins = set.pick(&[0, 0]);
+    let mut twins = ImageSet::join(vec![twins]).unwrap();
+    twins.samples[1].id = "train/twin".into();
+    for (name, value) in operations.as_object().unwrap() {
+        let images = augment(&[&twins], of(name, value.clone()), 1).unwrap();
+        if name != "equalize" && name != "autocontrast" {
+            assert_ne!(images.image(0), set.image(0), "{name}");
+        }
+        if !["posterize", "equalize", "autocontrast"].contains(&name.as_str()) {
+            assert_ne!(images.image(0), images.image(1), "{name}");
+        }
+    }
+}
+
+#[test]
+fn wrong_operations_are_said_with_their_place() {
+    let wrong = json!({"passes": [
+        {"hue": [-0.6, 0.0]}, {"posterize": [0, 8]}, {"solarize": [1.5, 3]}, {"resampling": "nearest"},
+        {"crop": {"area": [0.5, 2.0]}}, {"sample": {"of": [{"blur": [2, 1]}, {"gamma": [1, 2], "classes": ["1"]}]}},
+    ]});
+    let problems = KIND.resolve(&wrong).unwrap_err();
+    let said = problems.into_iter().map(|p| format!("{}: {}", p.path.join("."), p.problem));
+    insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
+    passes.0.hue: the range begins at -0.6, expected at least -0.5
+    passes.1.posterize: the range begins at 0, expected at least 1
+    passes.2.solarize: found 1.5, expected whole numbers
+    passes.3.resampling: there is no motion to resample for
+    passes.4.crop.area: the range ends at 2, expected at most 1
+    passes.5.sample.of.0.blur: the range runs from 2 down to 1; the lower end comes first
+    passes.5.sample.of.1.classes: what is drawn from is the same for every class
     ");
 }

@@ -13,13 +13,13 @@ use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Sample;
 use crate::artifact::Table;
+use crate::imaging::flip::flip_horizontally;
+use crate::imaging::flip::flip_vertically;
 use crate::imaging::hash::BITS;
 use crate::imaging::hash::perceptual_hash;
 use crate::imaging::resize::Filter;
 use crate::imaging::resize::resize;
 use crate::imaging::rgb::Rgb;
-use crate::imaging::transform::flip_horizontally;
-use crate::imaging::transform::flip_vertically;
 use crate::measure::distance::root_mean_square;
 use crate::stages::split::PARTS;
 
@@ -233,10 +233,10 @@ mod tests {
     use crate::artifact::ImageSet;
     use crate::artifact::Partition;
     use crate::artifact::Sample;
+    use crate::imaging::flip::flip_horizontally;
     use crate::imaging::fundus::Settings;
     use crate::imaging::fundus::photograph;
     use crate::imaging::rgb::Rgb;
-    use crate::imaging::transform::flip_horizontally;
     use crate::measure::distance::root_mean_square;
     use crate::seed::Seed;
 
