@@ -3,11 +3,13 @@
 //! The first three blend the image with a degenerate one: black, its mean grey, its grey self. The sums are
 //! single-precision and cut off, not rounded, as in Pillow's `Image.blend`.
 
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide registers")]
+
 use crate::imaging::hue;
-use crate::imaging::levels;
-use crate::imaging::levels::levels;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
+use crate::imaging::wide::Work;
+use crate::imaging::wide::wide;
 
 /// What of the colours changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,37 +35,127 @@ pub fn adjust(image: &mut Rgb, property: Property, number: f64) {
     let factor = number as f32;
     match property {
         Property::Hue => hue::turn(image, number),
-        Property::Brightness => levels::map(image, &levels(|level| blend(0, level, factor))),
+        Property::Brightness => wide(FromLevel { pixels: &mut image.pixels, from: 0.0, factor }),
         Property::Contrast => {
-            let mean = mean_grey(image);
-            levels::map(image, &levels(|level| blend(mean, level, factor)));
+            let from = f32::from(mean_grey(image));
+            wide(FromLevel { pixels: &mut image.pixels, from, factor });
         }
-        Property::Saturation => {
-            for pixel in image.pixels.as_chunks_mut::<CHANNELS>().0 {
-                let grey = grey(*pixel);
-                *pixel = pixel.map(|level| blend(grey, level, factor));
-            }
+        Property::Saturation => wide(FromGrey { pixels: &mut image.pixels, factor }),
+    }
+}
+
+/// Blends an image with the levels of another of its size: that one at 0, itself at 1.
+pub(in crate::imaging) fn blend_from(image: &mut Rgb, from: &[u8], factor: f64) {
+    wide(FromImage { pixels: &mut image.pixels, from, factor: factor as f32 });
+}
+
+/// Levels that are read and written between two jumps of a loop.
+const STRIDE: usize = 64;
+
+/// Blends all levels with one.
+struct FromLevel<'a> {
+    pixels: &'a mut [u8],
+    from: f32,
+    factor: f32,
+}
+
+impl Work for FromLevel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (strides, rest) = self.pixels.as_chunks_mut::<STRIDE>();
+        for level in strides.iter_mut().flat_map(|stride| stride.iter_mut()).chain(rest) {
+            *level = blend(self.from, *level, self.factor);
         }
     }
 }
 
+/// Blends the levels of an image with those of another of its size.
+struct FromImage<'a> {
+    pixels: &'a mut [u8],
+    from: &'a [u8],
+    factor: f32,
+}
+
+impl Work for FromImage<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (level, from) in self.pixels.iter_mut().zip(self.from) {
+            *level = blend(f32::from(*from), *level, self.factor);
+        }
+    }
+}
+
+/// Blends each pixel with its grey.
+struct FromGrey<'a> {
+    pixels: &'a mut [u8],
+    factor: f32,
+}
+
+impl Work for FromGrey<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { pixels, factor } = self;
+        let (strides, rest) = pixels.as_chunks_mut::<CHANNELS>().0.as_chunks_mut::<STRIDE>();
+        for stride in strides {
+            // Two loops, not one: each fills its registers, and the greys stay in the nearest memory.
+            let mut greys = [0; STRIDE];
+            greys.iter_mut().zip(stride.iter()).for_each(|(to, pixel)| *to = grey(*pixel));
+            for (from, pixel) in greys.into_iter().zip(stride) {
+                pixel.iter_mut().for_each(|level| *level = blend(f32::from(from), *level, factor));
+            }
+        }
+        for pixel in rest {
+            let from = f32::from(grey(*pixel));
+            pixel.iter_mut().for_each(|level| *level = blend(from, *level, factor));
+        }
+    }
+}
+
+/// Sums up the greys of all pixels.
+struct GreySum<'a> {
+    pixels: &'a [u8],
+}
+
+impl Work for GreySum<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn call(self) -> u64 {
+        let (strides, rest) = self.pixels.as_chunks::<CHANNELS>().0.as_chunks::<STRIDE>();
+        let sum = |pixels: &[[u8; CHANNELS]]| {
+            pixels.iter().map(|pixel| u32::from(grey(*pixel))).sum::<u32>()
+        };
+        strides.iter().map(|stride| u64::from(sum(stride))).sum::<u64>() + u64::from(sum(rest))
+    }
+}
+
 /// Returns a pixel's luma (ITU-R 601-2) in Pillow's fixed point.
+#[inline(always)]
 fn grey(pixel: [u8; CHANNELS]) -> u8 {
     let [red, green, blue] = pixel.map(u32::from);
     ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16) as u8
 }
 
 fn mean_grey(image: &Rgb) -> u8 {
-    let pixels = image.pixels.as_chunks::<CHANNELS>().0;
-    let count = pixels.len().max(1) as f64;
-    let sum: u64 = pixels.iter().map(|pixel| u64::from(grey(*pixel))).sum();
+    let count = (image.pixels.len() / CHANNELS).max(1) as f64;
+    let sum = wide(GreySum { pixels: &image.pixels });
     (sum as f64 / count + 0.5) as u8
 }
 
 /// Returns a level between two, cut off; beyond the second where the factor is above 1.
-pub(in crate::imaging) fn blend(from: u8, to: u8, factor: f32) -> u8 {
-    // A cast to `u8` cuts off the fraction and clips to 0-255.
-    (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
+#[inline(always)]
+fn blend(from: f32, to: u8, factor: f32) -> u8 {
+    // Beyond 2^23 the last bits of a number are its whole part. A cast to `u8` takes longer, because
+    // it also has an answer for what is no number.
+    const WHOLE: f32 = 8_388_608.0;
+    let sum = from + factor * (f32::from(to) - from);
+    (sum.max(0.0).min(255.0).floor() + WHOLE).to_bits() as u8
 }
 
 #[cfg(test)]

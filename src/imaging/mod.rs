@@ -19,4 +19,5 @@ pub mod npz;
 pub mod resize;
 pub mod rgb;
 pub mod sharpness;
+mod wide;
 pub mod window;

@@ -8,6 +8,7 @@ use std::io::Seek;
 use std::io::SeekFrom;
 
 use zip::ZipArchive;
+use zip::read::ZipFile;
 use zip::result::ZipError;
 
 use crate::imaging::npy;
@@ -38,6 +39,37 @@ pub struct Array<T> {
     pub shape: Vec<usize>,
     /// The elements, last axis fastest.
     pub data: Vec<T>,
+}
+
+/// An array of bytes that is read piece by piece.
+pub struct Bytes<'a, R: Read> {
+    member: ZipFile<'a, R>,
+    shape: Vec<usize>,
+    left: usize,
+    expected: usize,
+}
+
+impl<R: Read> Bytes<'_, R> {
+    /// Lengths of the axes, the last one fastest.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Reads so many bytes more, or what is left; nothing once the array has ended as it should.
+    pub fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, String> {
+        let wanted = most.min(self.left);
+        // One byte more than is left shows data that go on, and has the checksum looked at.
+        let last = usize::from(wanted == self.left);
+        let mut bytes = Vec::new();
+        let mut member = self.member.by_ref().take((wanted + last) as u64);
+        member.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+        if bytes.len() != wanted {
+            let found = self.expected - self.left + bytes.len();
+            return Err(mismatch(found, self.expected, &self.shape));
+        }
+        self.left -= wanted;
+        Ok((wanted > 0).then_some(bytes))
+    }
 }
 
 impl<R: Read + Seek> Npz<R> {
@@ -85,14 +117,19 @@ impl<R: Read + Seek> Npz<R> {
         Ok(header)
     }
 
-    /// Reads an array of bytes.
-    pub fn bytes(&mut self, name: &str) -> Result<Array<u8>, String> {
+    /// Opens an array of bytes, to be read piece by piece.
+    pub fn bytes(&mut self, name: &str) -> Result<Bytes<'_, R>, String> {
         let header = self.header(name)?;
         if !matches!(header.dtype.as_str(), "|u1" | "<u1" | "u1") {
             return Err(format!("its elements are `{}`; bytes (`|u1`) expected", header.dtype));
         }
-        let data = self.data(name, &header, 1, self.limit)?;
-        Ok(Array { shape: header.shape, data })
+        let size = size(&header, 1, self.limit)?;
+        let mut member = self.member(name)?;
+        let start = header.data_start as u64;
+        std::io::copy(&mut member.by_ref().take(start), &mut std::io::sink())
+            .map_err(|error| broken(&error))?;
+        let (expected, shape) = ((size - start) as usize, header.shape);
+        Ok(Bytes { member, left: expected, expected, shape })
     }
 
     /// Reads an array of whole numbers of any width.
@@ -117,7 +154,7 @@ impl<R: Read + Seek> Npz<R> {
         Ok(Array { shape: header.shape, data })
     }
 
-    fn member(&mut self, name: &str) -> Result<zip::read::ZipFile<'_, R>, String> {
+    fn member(&mut self, name: &str) -> Result<ZipFile<'_, R>, String> {
         let names = self.names();
         self.zip.by_name(&format!("{name}.npy")).map_err(|error| match error {
             ZipError::FileNotFound => format!("it is missing; the file has {}", list(&names)),
@@ -141,15 +178,16 @@ impl<R: Read + Seek> Npz<R> {
         member.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
         if bytes.len() as u64 != size {
             let found = bytes.len().saturating_sub(header.data_start);
-            let more = if bytes.len() as u64 > size { "or more " } else { "" };
-            let expected = size as usize - header.data_start;
-            return Err(format!(
-                "it has {found} {more}bytes of data; {expected} expected for its shape {shape:?}"
-            ));
+            return Err(mismatch(found, size as usize - header.data_start, shape));
         }
         bytes.drain(..header.data_start);
         Ok(bytes)
     }
+}
+
+fn mismatch(found: usize, expected: usize, shape: &[usize]) -> String {
+    let more = if found > expected { "or more " } else { "" };
+    format!("it has {found} {more}bytes of data; {expected} expected for its shape {shape:?}")
 }
 
 /// Returns how long a member with this header must be, unless that is beyond the limit.
@@ -187,6 +225,8 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+    use std::io::Read;
+    use std::io::Seek;
     use std::io::Write;
 
     use super::Npz;
@@ -207,6 +247,15 @@ mod tests {
         npy::encode(&ByteArray { shape: shape.to_vec(), data })
     }
 
+    /// Reads an array in pieces of four bytes.
+    fn whole<R: Read + Seek>(npz: &mut Npz<R>, name: &str) -> Result<Vec<u8>, String> {
+        let (mut array, mut data) = (npz.bytes(name)?, Vec::new());
+        while let Some(piece) = array.next(4)? {
+            data.extend(piece);
+        }
+        Ok(data)
+    }
+
     fn open(bytes: &[u8]) -> Npz<Cursor<&[u8]>> {
         Npz::open(Cursor::new(bytes)).unwrap()
     }
@@ -218,7 +267,7 @@ mod tests {
         let mut npz = open(&bytes);
         assert_eq!(npz.names(), ["a", "b"]);
         assert_eq!(npz.header("b").unwrap().shape, [2, 3]);
-        assert_eq!(npz.bytes("b").unwrap().data, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(whole(&mut npz, "b").unwrap(), [1, 2, 3, 4, 5, 6]);
         assert_eq!(npz.integers("a").unwrap().data, [9]);
     }
 
@@ -240,7 +289,7 @@ mod tests {
         assert_eq!(open(&bytes).integers("x").unwrap().data, [65535, 2]);
         let bytes = text(vec![0xff, 0xff, 2, 0], "<i2", 2);
         assert_eq!(open(&bytes).integers("x").unwrap().data, [-1, 2]);
-        insta::assert_snapshot!(open(&bytes).bytes("x").unwrap_err(), @"its elements are `<i2`; bytes (`|u1`) expected");
+        insta::assert_snapshot!(whole(&mut open(&bytes), "x").unwrap_err(), @"its elements are `<i2`; bytes (`|u1`) expected");
         let bytes = text(vec![0; 8], "<f8", 1);
         insta::assert_snapshot!(open(&bytes).integers("x").unwrap_err(), @"its elements are `<f8`; whole numbers expected");
         let bytes = text(vec![7, 8], "u1", 2);
@@ -260,16 +309,16 @@ mod tests {
     #[test]
     fn a_shape_that_lies_is_refused() {
         let short = archive(&[("a", array(&[3], &[9]))]);
-        insta::assert_snapshot!(open(&short).bytes("a").unwrap_err(), @"it has 1 bytes of data; 3 expected for its shape [3]");
+        insta::assert_snapshot!(whole(&mut open(&short), "a").unwrap_err(), @"it has 1 bytes of data; 3 expected for its shape [3]");
         let long = archive(&[("a", array(&[1], &[9, 9, 9]))]);
-        insta::assert_snapshot!(open(&long).bytes("a").unwrap_err(), @"it has 2 or more bytes of data; 1 expected for its shape [1]");
+        insta::assert_snapshot!(whole(&mut open(&long), "a").unwrap_err(), @"it has 2 or more bytes of data; 1 expected for its shape [1]");
         let huge = archive(&[("a", array(&[usize::MAX, 2], &[9]))]);
-        insta::assert_snapshot!(open(&huge).bytes("a").unwrap_err(), @"its shape [18446744073709551615, 2] is too large for this file");
+        insta::assert_snapshot!(whole(&mut open(&huge), "a").unwrap_err(), @"its shape [18446744073709551615, 2] is too large for this file");
         let claims = array(&[1 << 40], &[9]);
         insta::assert_snapshot!(open(&archive(&[("a", claims)])).header("a").unwrap_err(), @"its shape [1099511627776] is too large for this file");
         let bomb = archive(&[("a", array(&[300 << 20], &vec![0; 300 << 20]))]);
         assert!(bomb.len() < 1 << 20, "{}", bomb.len());
-        insta::assert_snapshot!(open(&bomb).bytes("a").unwrap_err(), @"its shape [314572800] is too large for this file");
+        insta::assert_snapshot!(whole(&mut open(&bomb), "a").unwrap_err(), @"its shape [314572800] is too large for this file");
     }
 
     #[test]
@@ -288,7 +337,8 @@ mod tests {
         let data: Vec<u8> = (0..200_u32).map(|index| (index * 37 % 251) as u8).collect();
         let bytes = archive(&[("a", array(&[200], &data)), ("b", array(&[1], &[9]))]);
         for end in 0..bytes.len() {
-            let read = Npz::open(Cursor::new(&bytes[..end])).and_then(|mut npz| npz.bytes("a"));
+            let read =
+                Npz::open(Cursor::new(&bytes[..end])).and_then(|mut npz| whole(&mut npz, "a"));
             assert!(read.is_err(), "{end}");
         }
     }
@@ -300,8 +350,9 @@ mod tests {
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 0x55;
-            let read = Npz::open(Cursor::new(&changed[..])).and_then(|mut npz| npz.bytes("a"));
-            assert!(read.is_err() || read.unwrap().data == data, "{place}");
+            let read =
+                Npz::open(Cursor::new(&changed[..])).and_then(|mut npz| whole(&mut npz, "a"));
+            assert!(read.is_err() || read.unwrap() == data, "{place}");
         }
     }
 }

@@ -5,12 +5,16 @@
 //! pass rounded and clipped to bytes. The clip between the passes is what other libraries do
 //! differently. What is equal is version 13 of Pillow; those before it always begin with the rows.
 
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide registers")]
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
+use crate::imaging::wide::Work;
+use crate::imaging::wide::wide;
 
 const FRACTION_BITS: u32 = 22;
 
@@ -84,13 +88,16 @@ pub fn resize(image: &Rgb, height: usize, width: usize, filter: Filter) -> Rgb {
     if filter == Filter::Nearest {
         return nearest(image, height, width);
     }
-    let across = |image: &Rgb| {
-        if image.width == width { image.clone() } else { along_rows(image, width, filter) }
-    };
-    let down = |image: &Rgb| {
-        if image.height == height { image.clone() } else { along_columns(image, height, filter) }
-    };
-    if columns_first(image, height, width) { across(&down(image)) } else { down(&across(image)) }
+    let is_wide = image.width != width;
+    match (is_wide, image.height != height) {
+        (false, false) => image.clone(),
+        (true, false) => along_rows(image, width, filter),
+        (false, true) => along_columns(image, height, filter),
+        (true, true) if columns_first(image, height, width) => {
+            along_rows(&along_columns(image, height, filter), width, filter)
+        }
+        (true, true) => along_columns(&along_rows(image, width, filter), height, filter),
+    }
 }
 
 /// Since version 13 Pillow goes along columns first where the height loses more than twice the pixels
@@ -135,45 +142,109 @@ fn fixed(weight: f64) -> i32 {
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
+#[inline(always)]
 fn clip(sum: i32) -> u8 {
     (sum >> FRACTION_BITS).clamp(0, 255) as u8
 }
 
 const HALF: i32 = 1 << (FRACTION_BITS - 1);
 
-fn along_rows(image: &Rgb, width: usize, filter: Filter) -> Rgb {
-    let windows = windows(image.width, width, filter);
-    let mut pixels = Vec::with_capacity(image.height * width * CHANNELS);
-    for row in image.pixels.chunks_exact(image.width * CHANNELS) {
-        for window in &windows {
-            let mut sums = [HALF; CHANNELS];
-            let old = row[window.start * CHANNELS..].chunks_exact(CHANNELS);
-            for (weight, pixel) in window.weights.iter().zip(old) {
-                for (sum, level) in sums.iter_mut().zip(pixel) {
-                    *sum += weight * i32::from(*level);
-                }
-            }
-            pixels.extend(sums.map(clip));
-        }
+/// Levels that are summed up side by side: whole pixels and whole registers.
+const LANES: usize = 8 * CHANNELS;
+
+/// A window whose weights stand once for each channel, with weights of nothing up to a whole number of lanes.
+struct Spread {
+    /// First byte of the row.
+    start: usize,
+    weights: Vec<[i32; LANES]>,
+}
+
+impl From<Window> for Spread {
+    fn from(window: Window) -> Self {
+        let mut weights = vec![[0; LANES]; (window.weights.len() * CHANNELS).div_ceil(LANES)];
+        let places = weights.as_flattened_mut().as_chunks_mut::<CHANNELS>().0;
+        places
+            .iter_mut()
+            .zip(window.weights)
+            .for_each(|(place, weight)| *place = [weight; CHANNELS]);
+        Self { start: window.start * CHANNELS, weights }
     }
+}
+
+fn along_rows(image: &Rgb, width: usize, filter: Filter) -> Rgb {
+    let windows = windows(image.width, width, filter).into_iter().map(Spread::from).collect();
+    let mut pixels = vec![0; image.height * width * CHANNELS];
+    wide(AlongRows { image, windows, to: &mut pixels });
     Rgb::new(image.height, width, pixels)
 }
 
-fn along_columns(image: &Rgb, height: usize, filter: Filter) -> Rgb {
-    let stride = image.width * CHANNELS;
-    let mut pixels = Vec::with_capacity(height * stride);
-    let mut sums = vec![0; stride];
-    for window in windows(image.height, height, filter) {
-        sums.fill(HALF);
-        let rows = image.pixels[window.start * stride..].chunks_exact(stride);
-        for (weight, row) in window.weights.iter().zip(rows) {
-            for (sum, level) in sums.iter_mut().zip(row) {
-                *sum += weight * i32::from(*level);
+struct AlongRows<'a> {
+    image: &'a Rgb,
+    windows: Vec<Spread>,
+    to: &'a mut [u8],
+}
+
+impl Work for AlongRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { image, windows, to } = self;
+        let stride = image.width * CHANNELS;
+        // Weights of nothing may reach beyond the end of the row.
+        let mut row = vec![0; stride + LANES];
+        let rows = image.pixels.chunks_exact(stride);
+        for (from, to) in rows.zip(to.chunks_exact_mut(windows.len() * CHANNELS)) {
+            row[..stride].copy_from_slice(from);
+            for (window, to) in windows.iter().zip(to.as_chunks_mut::<CHANNELS>().0) {
+                let mut sums = [0_i32; LANES];
+                let levels = row[window.start..].as_chunks::<LANES>().0;
+                for (weights, levels) in window.weights.iter().zip(levels) {
+                    for lane in 0..LANES {
+                        sums[lane] += weights[lane] * i32::from(levels[lane]);
+                    }
+                }
+                for (channel, to) in to.iter_mut().enumerate() {
+                    let sum: i32 = sums.iter().skip(channel).step_by(CHANNELS).sum();
+                    *to = clip(HALF + sum);
+                }
             }
         }
-        pixels.extend(sums.iter().copied().map(clip));
     }
+}
+
+fn along_columns(image: &Rgb, height: usize, filter: Filter) -> Rgb {
+    let windows = windows(image.height, height, filter);
+    let mut pixels = vec![0; height * image.width * CHANNELS];
+    wide(AlongColumns { image, windows, to: &mut pixels });
     Rgb::new(height, image.width, pixels)
+}
+
+struct AlongColumns<'a> {
+    image: &'a Rgb,
+    windows: Vec<Window>,
+    to: &'a mut [u8],
+}
+
+impl Work for AlongColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { image, windows, to } = self;
+        let stride = image.width * CHANNELS;
+        let mut sums = vec![0; stride];
+        for (window, to) in windows.iter().zip(to.chunks_exact_mut(stride)) {
+            sums.fill(HALF);
+            let rows = image.pixels[window.start * stride..].chunks_exact(stride);
+            for (weight, row) in window.weights.iter().zip(rows) {
+                for (sum, level) in sums.iter_mut().zip(row) {
+                    *sum += weight * i32::from(*level);
+                }
+            }
+            to.iter_mut().zip(&sums).for_each(|(to, sum)| *to = clip(*sum));
+        }
+    }
 }
 
 fn nearest(image: &Rgb, height: usize, width: usize) -> Rgb {

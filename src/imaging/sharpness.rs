@@ -3,16 +3,14 @@
 //! Blends the image with itself smoothed: the mean of each pixel, five times, and of the eight around
 //! it. Its rim is not smoothed, and so stays.
 
-use crate::imaging::color::blend;
+use crate::imaging::color;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
 
 /// Changes sharpness by a factor of 0 or more: smoothed below 1, sharper above.
 pub fn adjust(image: &mut Rgb, factor: f64) {
     let smooth = smoothed(image);
-    for (level, from) in image.pixels.iter_mut().zip(smooth) {
-        *level = blend(from, *level, factor as f32);
-    }
+    color::blend_from(image, &smooth, factor);
 }
 
 fn smoothed(image: &Rgb) -> Vec<u8> {

@@ -2,18 +2,23 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::io::Read;
 use std::path::Path;
 
-use rayon::iter::IntoParallelIterator;
+use rayon::iter::IndexedParallelIterator;
 use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSlice;
 
 use crate::artifact::CHANNELS;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Sample;
+use crate::artifact::Spill;
 use crate::files;
 use crate::imaging::npz::Array;
+use crate::imaging::npz::Bytes;
 use crate::imaging::npz::Npz;
+use crate::imaging::resize::Filter;
 use crate::imaging::resize::resize;
 use crate::imaging::rgb::Rgb;
 use crate::stage::Context;
@@ -32,14 +37,13 @@ const MOST_CLASSES: i64 = 10_000;
 
 type Archive = Npz<BufReader<File>>;
 
-/// One part, read and checked.
+/// One part, all but its pixels.
 struct Part {
     name: &'static str,
     partition: Partition,
     /// `[n, height, width]`.
     shape: [usize; 3],
     grey: bool,
-    pixels: Vec<u8>,
     labels: Vec<i64>,
 }
 
@@ -60,55 +64,106 @@ pub(super) fn counts(path: &Path) -> Result<Counts, StageError> {
 /// Reads every part.
 pub(super) fn load(cx: &Context<'_>, path: &Path, params: &Params) -> Result<ImageSet, StageError> {
     let mut archive = open(path)?;
-    let mut read = Vec::new();
+    let mut parts_read = Vec::new();
     for (name, partition) in parts(path, &archive)? {
-        read.push(read_part(path, &mut archive, name, partition)?);
+        parts_read.push(read_part(path, &mut archive, name, partition)?);
     }
-    let classes = classes(path, params, &read)?;
-    let [_, height, width] = read[0].shape;
-    if let Some(other) = read.iter().find(|part| part.shape[1..] != [height, width]) {
+    let classes = classes(path, params, &parts_read)?;
+    let [_, height, width] = parts_read[0].shape;
+    if let Some(other) = parts_read.iter().find(|part| part.shape[1..] != [height, width]) {
         let [_, h, w] = other.shape;
-        let problem =
-            format!("images of {w} x {h} pixels beside `{}` of {width} x {height}", read[0].name);
+        let first = parts_read[0].name;
+        let problem = format!("images of {w} x {h} pixels beside `{first}` of {width} x {height}");
         return Err(wrong(path, &format!("{}_images", other.name), &problem));
     }
-    let (new_height, new_width) = params.size.map_or((height, width), |size| (size, size));
-    let mut images = ImageSet::empty(new_height, new_width, classes);
-    let progress = Progress::new(cx, "images", read.iter().map(|part| part.shape[0]).sum());
-    for part in &read {
-        let resized = cx.on_threads(|| {
-            (0..part.shape[0])
-                .into_par_iter()
-                .map(|index| {
-                    progress.advance()?;
-                    Ok(resize(&part.image(index), new_height, new_width, params.resize))
-                })
-                .collect::<Result<Vec<Rgb>, StageError>>()
-        })??;
-        for (index, (image, label)) in resized.iter().zip(&part.labels).enumerate() {
-            let sample = Sample {
-                id: format!("{}/{index}", part.partition),
-                label: usize::try_from(*label).ok(),
-                partition: part.partition,
-                group: None,
-                origin: "file".to_owned(),
-            };
-            images.push(sample, &image.pixels);
-        }
+    let count = parts_read.iter().map(|part| part.shape[0]).sum();
+    let size = params.size.map_or([height, width], |side| [side, side]);
+    let loading = Loading {
+        filter: params.resize,
+        size,
+        spill: Spill::new(&cx.folder.join("spilled"), count, size),
+        progress: Progress::new(cx, "images", count),
+    };
+    let mut first = 0;
+    for part in &parts_read {
+        let member = format!("{}_images", part.name);
+        let refused = |problem: String| wrong(path, &member, &problem);
+        let pixels = archive.bytes(&member).map_err(refused)?;
+        cx.on_threads(|| loading.take(part, first, pixels, &refused))??;
+        first += part.shape[0];
     }
-    Ok(images)
+    let samples = parts_read.iter().flat_map(Part::samples).enumerate().collect();
+    Ok(loading.spill.finish(classes, samples)?)
 }
 
-impl Part {
-    fn image(&self, index: usize) -> Rgb {
-        let [_, height, width] = self.shape;
-        let size = height * width * if self.grey { 1 } else { CHANNELS };
-        let pixels = &self.pixels[index * size..(index + 1) * size];
-        if self.grey {
+/// Bytes of an array that are read at once: enough images for every core, little beside a program.
+const PIECE: usize = 8 << 20;
+
+/// Images on their way from the file to where the set keeps them.
+struct Loading<'a> {
+    filter: Filter,
+    size: [usize; 2],
+    spill: Spill,
+    progress: Progress<'a>,
+}
+
+impl Loading<'_> {
+    /// Takes all images of a part; the first of them has the given index in the set.
+    fn take<R: Read + Send>(
+        &self,
+        part: &Part,
+        mut first: usize,
+        mut pixels: Bytes<'_, R>,
+        refused: &(impl Fn(String) -> StageError + Sync),
+    ) -> Result<(), StageError> {
+        let size = part.bytes_per_image();
+        let most = (PIECE / size).max(1) * size;
+        let mut read = || pixels.next(most).map_err(refused);
+        let mut piece = read()?;
+        while let Some(images) = piece {
+            // While some are worked on, the next are unpacked.
+            let images = &images;
+            let (next, done) = rayon::join(&mut read, || {
+                let each = images.par_chunks_exact(size).enumerate();
+                each.try_for_each(|(index, image)| self.put(part, first + index, image))
+            });
+            done?;
+            first += images.len() / size;
+            piece = next?;
+        }
+        Ok(())
+    }
+
+    fn put(&self, part: &Part, index: usize, pixels: &[u8]) -> Result<(), StageError> {
+        self.progress.advance()?;
+        let [_, height, width] = part.shape;
+        let [new_height, new_width] = self.size;
+        if !part.grey && [height, width] == self.size {
+            return Ok(self.spill.put(index, pixels)?);
+        }
+        let image = if part.grey {
             Rgb::from_grey(height, width, pixels)
         } else {
             Rgb::new(height, width, pixels.to_vec())
-        }
+        };
+        let resized = resize(&image, new_height, new_width, self.filter);
+        Ok(self.spill.put(index, &resized.pixels)?)
+    }
+}
+
+impl Part {
+    fn bytes_per_image(&self) -> usize {
+        self.shape[1] * self.shape[2] * if self.grey { 1 } else { CHANNELS }
+    }
+
+    fn samples(&self) -> impl Iterator<Item = Sample> {
+        self.labels.iter().enumerate().map(|(index, label)| Sample {
+            id: format!("{}/{index}", self.partition),
+            label: usize::try_from(*label).ok(),
+            partition: self.partition,
+            group: None,
+            origin: "file".to_owned(),
+        })
     }
 }
 
@@ -143,13 +198,12 @@ fn read_part(
     partition: Partition,
 ) -> Result<Part, StageError> {
     let member = format!("{name}_images");
-    let array = archive.bytes(&member).map_err(|problem| wrong(path, &member, &problem))?;
-    let (shape, grey) = image_shape(path, &member, &array.shape)?;
-    let pixels = array.data;
+    let header = archive.header(&member).map_err(|problem| wrong(path, &member, &problem))?;
+    let (shape, grey) = image_shape(path, &member, &header.shape)?;
     let member = format!("{name}_labels");
     let labels = archive.integers(&member).map_err(|problem| wrong(path, &member, &problem))?;
     let labels = plain_labels(path, &member, labels, shape[0])?;
-    Ok(Part { name, partition, shape, grey, pixels, labels })
+    Ok(Part { name, partition, shape, grey, labels })
 }
 
 /// Returns `[n, height, width]` and whether the images are grey.
@@ -161,6 +215,13 @@ fn image_shape(
     let (found, grey) = match *shape {
         [n, height, width] | [n, height, width, 1] => ([n, height, width], true),
         [n, height, width, CHANNELS] => ([n, height, width], false),
+        [_, depth, height, width] | [_, depth, height, width, 1] if depth > 4 => {
+            let problem = format!(
+                "its shape is {shape:?}: volumes of {depth} x {height} x {width} voxels; flat images expected"
+            );
+            let help = "networks here see flat images: take one of the flat sets, or export slices as a folder";
+            return Err(StageError::data(said(path, member, &problem)).help(help));
+        }
         _ => {
             let problem = format!(
                 "its shape is {shape:?}; expected [n, height, width, 3], or [n, height, width] for grey images"
@@ -181,6 +242,15 @@ fn plain_labels(
     images: usize,
 ) -> Result<Vec<i64>, StageError> {
     let shape = &labels.shape;
+    if let [count, several] = *shape.as_slice()
+        && count == images
+        && several > 1
+    {
+        let problem =
+            format!("it has {several} labels for each image; one class an image expected");
+        let help = "a set of several labels at once is no study of classes: choose one of them, and write it as a column of a CSV";
+        return Err(StageError::data(said(path, member, &problem)).help(help));
+    }
     if !matches!(shape.as_slice(), [_] | [_, 1]) {
         let problem = format!("its shape is {shape:?}; expected [{images}, 1], one class an image");
         return Err(wrong(path, member, &problem));
@@ -210,7 +280,11 @@ fn classes(path: &Path, params: &Params, read: &[Part]) -> Result<Vec<String>, S
 }
 
 fn wrong(path: &Path, member: &str, problem: &str) -> StageError {
-    StageError::data(format!("`{}`, array `{member}`: {problem}", path.display())).help(
+    StageError::data(said(path, member, problem)).help(
         "expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them",
     )
+}
+
+fn said(path: &Path, member: &str, problem: &str) -> String {
+    format!("`{}`, array `{member}`: {problem}", path.display())
 }

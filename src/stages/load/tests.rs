@@ -115,7 +115,15 @@ fn a_wrong_archive_is_refused_in_words() {
         refuse(&|arrays| drop(arrays.drain(0..2)), plain()),
         refuse(&|arrays| drop(arrays.remove(1)), plain()),
         refuse(&|arrays| arrays[0].1 = vec![3, 2, 2, 1, 3], plain()),
-        refuse(&|arrays| arrays[0].1 = vec![9, 2, 2, 3], plain()),
+        refuse(&|arrays| arrays[0].1 = vec![1, 6, 3, 2], plain()),
+        refuse(
+            &|arrays| {
+                arrays[0].1 = vec![9, 2, 2, 3];
+                arrays[1] = ("train_labels", vec![9], vec![0; 9]);
+            },
+            plain(),
+        ),
+        refuse(&|arrays| arrays[1] = ("train_labels", vec![3, 2], vec![0; 6]), plain()),
         refuse(&|arrays| arrays[1] = ("train_labels", vec![2], vec![0, 1]), plain()),
         refuse(&|arrays| arrays[1].1 = vec![1, 3], plain()),
         refuse(&|_| (), json!({"npz": "set.npz", "classes": ["well", "ill"]})),
