@@ -71,13 +71,13 @@ docs: ## Builds the documentation of the code.
 	$(CARGO) doc --no-deps --locked --document-private-items
 
 # RIVALS names a virtual environment with DVC and Snakemake, SCALE_DIR a folder on a disk of choice.
-bench: build ## Measures start-up, plans, large graphs, verification, augmentation and training steps.
+bench: build ## Measures start-up, plans, large graphs, verification, loading, augmentation and training steps.
 	python3 tests/bench/programs.py
 	python3 tests/bench/verify.py
 	python3 tests/bench/scale.py
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
-	then python3 tests/bench/augment.py && $(torch) python3 tests/bench/compare_steps.py; \
-	else echo "augmentation and training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
+	then python3 tests/bench/augment.py && python3 tests/bench/load.py && $(torch) python3 tests/bench/compare_steps.py; \
+	else echo "loading, augmentation and training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
 
 # Seeds of `manifest` are the studies and the wrong manifests that the tests know, those of the others lie
 # beside them; what is found is kept in target/. ABLATE_FUZZ is the seconds that each takes; without it

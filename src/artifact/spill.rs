@@ -40,13 +40,21 @@ impl Spill {
         Self { folder, count, height, width, open }
     }
 
-    /// Keeps an image: `[height, width, 3]`. Its index is below the count.
-    pub fn put(&self, index: usize, pixels: &[u8]) -> Result<(), Error> {
-        assert!(index < self.count, "an image beyond the last");
-        assert_eq!(pixels.len(), self.bytes_per_image(), "an image of another size than its set");
-        let shard = index / SHARD;
-        let start = npy::head(&self.shape(shard)).len() + index % SHARD * pixels.len();
-        Ok(self.file(shard)?.write(start as u64, pixels)?)
+    /// Keeps images that follow each other: `[n, height, width, 3]`. Their indices are below the count.
+    pub fn put(&self, first: usize, pixels: &[u8]) -> Result<(), Error> {
+        let size = self.bytes_per_image();
+        let images = pixels.len() / size;
+        assert_eq!(pixels.len(), images * size, "images of another size than their set");
+        assert!(first + images <= self.count, "an image beyond the last");
+        let (mut index, mut rest) = (first, pixels);
+        while !rest.is_empty() {
+            let (shard, place) = (index / SHARD, index % SHARD);
+            let (these, others) = rest.split_at(rest.len().min((SHARD - place) * size));
+            let start = npy::head(&self.shape(shard)).len() + place * size;
+            self.file(shard)?.write(start as u64, these)?;
+            (index, rest) = (index + these.len() / size, others);
+        }
+        Ok(())
     }
 
     /// Returns the set of the images with a sample, in rising order of their indices.

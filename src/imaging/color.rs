@@ -64,9 +64,15 @@ impl Work for FromLevel<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let (strides, rest) = self.pixels.as_chunks_mut::<STRIDE>();
-        for level in strides.iter_mut().flat_map(|stride| stride.iter_mut()).chain(rest) {
-            *level = blend(self.from, *level, self.factor);
+        let Self { pixels, from, factor } = self;
+        let (strides, rest) = pixels.as_chunks_mut::<STRIDE>();
+        for stride in strides {
+            for level in stride {
+                *level = blend(from, *level, factor);
+            }
+        }
+        for level in rest {
+            *level = blend(from, *level, factor);
         }
     }
 }
@@ -107,12 +113,16 @@ impl Work for FromGrey<'_> {
             let mut greys = [0; STRIDE];
             greys.iter_mut().zip(stride.iter()).for_each(|(to, pixel)| *to = grey(*pixel));
             for (from, pixel) in greys.into_iter().zip(stride) {
-                pixel.iter_mut().for_each(|level| *level = blend(f32::from(from), *level, factor));
+                for level in pixel {
+                    *level = blend(f32::from(from), *level, factor);
+                }
             }
         }
         for pixel in rest {
             let from = f32::from(grey(*pixel));
-            pixel.iter_mut().for_each(|level| *level = blend(from, *level, factor));
+            for level in pixel {
+                *level = blend(from, *level, factor);
+            }
         }
     }
 }
@@ -155,7 +165,7 @@ fn blend(from: f32, to: u8, factor: f32) -> u8 {
     // it also has an answer for what is no number.
     const WHOLE: f32 = 8_388_608.0;
     let sum = from + factor * (f32::from(to) - from);
-    (sum.max(0.0).min(255.0).floor() + WHOLE).to_bits() as u8
+    (sum.clamp(0.0, 255.0).floor() + WHOLE).to_bits() as u8
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ const LARGEST_INTEGERS: u64 = 1 << 30;
 /// shrink to a half; a thousandth is what a bomb is packed to.
 const FREE: u64 = 64 << 20;
 const RATIO: u64 = 200;
+/// Bytes for which room is made before they are there.
+const LONGEST_PIECE: usize = 16 << 20;
 /// Most members of an archive, and longest name of one that is heeded, bytes.
 const MOST_MEMBERS: usize = 1000;
 const LONGEST_NAME: usize = 100;
@@ -60,7 +62,7 @@ impl<R: Read> Bytes<'_, R> {
         let wanted = most.min(self.left);
         // One byte more than is left shows data that go on, and has the checksum looked at.
         let last = usize::from(wanted == self.left);
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity((wanted + last).min(LONGEST_PIECE));
         let mut member = self.member.by_ref().take((wanted + last) as u64);
         member.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
         if bytes.len() != wanted {

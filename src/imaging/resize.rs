@@ -171,6 +171,20 @@ impl From<Window> for Spread {
     }
 }
 
+impl Spread {
+    #[inline(always)]
+    fn sums(&self, row: &[u8]) -> [i32; LANES] {
+        let mut sums = [0; LANES];
+        let levels = row[self.start..].as_chunks::<LANES>().0;
+        for (weights, levels) in self.weights.iter().zip(levels) {
+            for lane in 0..LANES {
+                sums[lane] += weights[lane] * i32::from(levels[lane]);
+            }
+        }
+        sums
+    }
+}
+
 fn along_rows(image: &Rgb, width: usize, filter: Filter) -> Rgb {
     let windows = windows(image.width, width, filter).into_iter().map(Spread::from).collect();
     let mut pixels = vec![0; image.height * width * CHANNELS];
@@ -193,21 +207,18 @@ impl Work for AlongRows<'_> {
         let stride = image.width * CHANNELS;
         // Weights of nothing may reach beyond the end of the row.
         let mut row = vec![0; stride + LANES];
+        let mut sums = vec![[0; LANES]; windows.len()];
         let rows = image.pixels.chunks_exact(stride);
         for (from, to) in rows.zip(to.chunks_exact_mut(windows.len() * CHANNELS)) {
             row[..stride].copy_from_slice(from);
-            for (window, to) in windows.iter().zip(to.as_chunks_mut::<CHANNELS>().0) {
-                let mut sums = [0_i32; LANES];
-                let levels = row[window.start..].as_chunks::<LANES>().0;
-                for (weights, levels) in window.weights.iter().zip(levels) {
-                    for lane in 0..LANES {
-                        sums[lane] += weights[lane] * i32::from(levels[lane]);
-                    }
-                }
-                for (channel, to) in to.iter_mut().enumerate() {
-                    let sum: i32 = sums.iter().skip(channel).step_by(CHANNELS).sum();
-                    *to = clip(HALF + sum);
-                }
+            // All sums first, as they lie in registers, and only then across the lanes: in one loop the
+            // compiler would take them apart.
+            for (window, sums) in windows.iter().zip(&mut sums) {
+                *sums = window.sums(&row);
+            }
+            for (sums, to) in sums.iter().zip(to.as_chunks_mut::<CHANNELS>().0) {
+                let of = |channel| sums.iter().skip(channel).step_by(CHANNELS).sum::<i32>();
+                *to = std::array::from_fn(|channel| clip(HALF + of(channel)));
             }
         }
     }

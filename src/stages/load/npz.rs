@@ -124,6 +124,9 @@ impl Loading<'_> {
             // While some are worked on, the next are unpacked.
             let images = &images;
             let (next, done) = rayon::join(&mut read, || {
+                if self.keeps(part) {
+                    return self.put_all(first, images, size);
+                }
                 let each = images.par_chunks_exact(size).enumerate();
                 each.try_for_each(|(index, image)| self.put(part, first + index, image))
             });
@@ -134,20 +137,26 @@ impl Loading<'_> {
         Ok(())
     }
 
+    /// Returns whether the set keeps images just as the part has them.
+    fn keeps(&self, part: &Part) -> bool {
+        !part.grey && part.shape[1..] == self.size
+    }
+
+    fn put_all(&self, first: usize, pixels: &[u8], size: usize) -> Result<(), StageError> {
+        (0..pixels.len() / size).try_for_each(|_| self.progress.advance())?;
+        Ok(self.spill.put(first, pixels)?)
+    }
+
     fn put(&self, part: &Part, index: usize, pixels: &[u8]) -> Result<(), StageError> {
         self.progress.advance()?;
         let [_, height, width] = part.shape;
-        let [new_height, new_width] = self.size;
-        if !part.grey && [height, width] == self.size {
-            return Ok(self.spill.put(index, pixels)?);
-        }
         let image = if part.grey {
             Rgb::from_grey(height, width, pixels)
         } else {
             Rgb::new(height, width, pixels.to_vec())
         };
-        let resized = resize(&image, new_height, new_width, self.filter);
-        Ok(self.spill.put(index, &resized.pixels)?)
+        let [height, width] = self.size;
+        Ok(self.spill.put(index, &resize(&image, height, width, self.filter).pixels)?)
     }
 }
 

@@ -139,8 +139,14 @@ fn a_wrong_archive_is_refused_in_words() {
     `DATA/set.npz`, array `train_images`: its shape is [3, 2, 2, 1, 3]; expected [n, height, width, 3], or [n, height, width] for grey images
     help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
 
+    `DATA/set.npz`, array `train_images`: its shape is [1, 6, 3, 2]: volumes of 6 x 3 x 2 voxels; flat images expected
+    help: networks here see flat images: take one of the flat sets, or export slices as a folder
+
     `DATA/set.npz`, array `train_images`: it has 36 bytes of data; 108 expected for its shape [9, 2, 2, 3]
     help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
+
+    `DATA/set.npz`, array `train_labels`: it has 2 labels for each image; one class an image expected
+    help: a set of several labels at once is no study of classes: choose one of them, and write it as a column of a CSV
 
     `DATA/set.npz`, array `train_labels`: it has 2 labels for 3 images
     help: expected are `uint8` images [n, height, width, 3] and whole-number labels [n, 1], as MedMNIST publishes them
