@@ -283,6 +283,32 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_of_folds_is_no_leak_and_what_crosses_its_cells_is_one() {
+        let folds = |fit: &str, test: &str| {
+            let text = study(&format!(
+                "  extra: {{kind: add, inputs: {{numbers: \"parts[fold=0].train\"}}}}\n  fit: {{kind: fit, crosses: [fold], inputs: {{numbers: {fit}}}}}\n  score: {{kind: judge, crosses: [fold], inputs: {{model: fit, numbers: {test}}}}}\n"
+            ));
+            let drawn = "inputs: {numbers: retina}, params: {turn: \"${axis.fold}\"}";
+            text.replace("inputs: {numbers: retina}", drawn)
+                .replace("stages:", "axes: {fold: [0, 1]}\nstages:")
+        };
+        let sound = plan(&folds("parts.train", "parts.test").replace("crosses: [fold], ", ""));
+        assert_eq!(sound.tasks.iter().filter(|task| task.stage == "score").count(), 2);
+        // What is a training image of fold 0 is a test image of fold 1.
+        for (fit, test) in [
+            ("[parts.train, extra]", "parts.test"),
+            ("parts.train", "\"parts[fold=0].test\""),
+            ("{by: fold, 0: parts.train, 1: extra}", "parts.test"),
+        ] {
+            let told = faults(&folds(fit, test));
+            assert!(
+                told.contains("of stage `score` may have trained what enters `model`"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
     fn one_source_loaded_twice_is_one_source_whether_its_data_is_at_hand_or_not() {
         let study = |source: &str, twin: &str, split: &str, test: &str| {
             format!(

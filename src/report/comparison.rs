@@ -12,6 +12,8 @@ use crate::measure::resampling::bootstrap;
 use crate::measure::student::Spread;
 use crate::report::Cell;
 use crate::report::Measure;
+use crate::report::rounds::Answers;
+use crate::report::rounds::rounds;
 use crate::report::table::Grid;
 use crate::report::table::at;
 use crate::seed::Seed;
@@ -33,9 +35,10 @@ pub struct Comparison {
     /// Mean of the row's measure less the first row's, over the pairs.
     pub difference: Option<f64>,
     /// 95 % interval of the difference: for the accuracy by resampling images (whole groups of them
-    /// where groups are known) and runs, else Student's over two runs or more.
+    /// where groups are known) and runs, folds together being one, else Student's over two runs or more.
     pub interval: Option<(f64, f64)>,
-    /// Two-sided p-value of the same resampling; only for the accuracy.
+    /// Two-sided p-value of the same resampling; only for the accuracy, and where the runs were measured on
+    /// the same images.
     pub p: Option<f64>,
     /// The p-value corrected for all comparisons of the table (Holm).
     pub corrected_p: Option<f64>,
@@ -136,15 +139,17 @@ pub(super) fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
         })
         .collect();
     let spread = Spread::of(&differences);
-    let clusters = groups(&pairs[0].row.predictions);
+    let rounds = rounds(pairs);
+    let clusters = match &rounds {
+        Some(rounds) => groups(rounds[0].iter().map(|[_, row]| *row)),
+        None => groups(pairs[0].row.predictions.iter()),
+    };
     let resampled = if clusters.is_some() { "group" } else { "image" };
     let mut interval = spread.and_then(|spread| spread.interval);
     let mut p = None;
-    let images = pairs[0].row.predictions.len();
-    let comparable = pairs.iter().all(|pair| pair.row.predictions.len() == images && images > 0);
-    if measure == Measure::Accuracy && comparable {
-        let clusters = clusters.unwrap_or_else(|| (0..images).collect());
-        let rows: Vec<Vec<f64>> = pairs.iter().map(gains).collect();
+    if let Some(rounds) = rounds.filter(|_| measure == Measure::Accuracy) {
+        let clusters = clusters.unwrap_or_else(|| (0..rounds[0].len()).collect());
+        let rows: Vec<Vec<f64>> = rounds.iter().map(|round| gains(round)).collect();
         let found = bootstrap(&rows, &clusters, RESAMPLES, SEED);
         interval = Some(found.interval);
         p = Some(found.p);
@@ -178,9 +183,10 @@ fn right(scores: &Scores) -> Vec<bool> {
 }
 
 /// Returns for each image 1 where only the row got it right, -1 where only the reference did.
-fn gains(pair: &Pair<'_>) -> Vec<f64> {
-    let sides = right(pair.row).into_iter().zip(right(pair.reference));
-    sides.map(|(row, reference)| f64::from(i8::from(row) - i8::from(reference))).collect()
+fn gains(answers: &[Answers<'_>]) -> Vec<f64> {
+    let is_right = |answer: &Prediction| i8::from(answer.label == answer.predicted);
+    let gain = |[reference, row]: &Answers<'_>| f64::from(is_right(row) - is_right(reference));
+    answers.iter().map(gain).collect()
 }
 
 fn seed_test(pair: &Pair<'_>) -> SeedTest {
@@ -190,10 +196,9 @@ fn seed_test(pair: &Pair<'_>) -> SeedTest {
 }
 
 /// Returns each image's group as a number from 0; nothing where an image's group is unknown.
-fn groups(answers: &[Prediction]) -> Option<Vec<usize>> {
+fn groups<'a>(answers: impl Iterator<Item = &'a Prediction>) -> Option<Vec<usize>> {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     answers
-        .iter()
         .map(|answer| {
             let next = numbers.len();
             Some(*numbers.entry(answer.group.as_deref()?).or_insert(next))
@@ -234,6 +239,56 @@ mod tests {
         let plan = sample::plan();
         let layout = Layout { measure: Measure::Kappa, ..Layout::default() };
         let table = StudyTable::build(&sample::study(&plan), &layout).unwrap();
+        assert!(table.comparisons.iter().all(|one| one.p.is_none() && one.interval.is_some()));
+    }
+
+    #[test]
+    fn folds_together_are_one_run_over_all_images() {
+        let plan = sample::plan();
+        let mut study = sample::study(&plan);
+        let whole = StudyTable::build(&study, &Layout::default()).unwrap();
+        // Each seed measures a third of the images: as if these were folds.
+        for cell in &mut study.cells {
+            let fold: usize = cell.at["seed"].parse().unwrap();
+            let Some(scores) = &mut cell.scores else { continue };
+            let mut index = 0;
+            scores.predictions.retain(|_| {
+                index += 1;
+                index % 3 == fold % 3
+            });
+        }
+        let table = StudyTable::build(&study, &Layout::default()).unwrap();
+        for (folds, runs) in table.comparisons.iter().zip(&whole.comparisons) {
+            let width =
+                |one: &crate::report::Comparison| one.interval.unwrap().1 - one.interval.unwrap().0;
+            assert!(folds.p.is_some());
+            // One answer an image tells less than three, and far more than a third of the images would.
+            assert!(
+                width(folds) > width(runs) && width(folds) < 2.0 * width(runs),
+                "{folds:?} {runs:?}"
+            );
+            let won: usize = folds.seeds.iter().map(|test| test.row_only).sum();
+            assert!(won > 0);
+        }
+        // Folds that have run on both sides are compared though others have not.
+        study.cells.retain(|cell| cell.at["seed"] != "2");
+        let table = StudyTable::build(&study, &Layout::default()).unwrap();
+        assert!(table.comparisons.iter().all(|one| one.p.is_some()));
+    }
+
+    #[test]
+    fn runs_on_other_images_are_not_resampled_as_if_they_were_the_same() {
+        let plan = sample::plan();
+        let mut study = sample::study(&plan);
+        for cell in &mut study.cells {
+            let seed: usize = cell.at["seed"].parse().unwrap();
+            let Some(scores) = &mut cell.scores else { continue };
+            // Draws of one size that overlap.
+            let count = scores.predictions.len() - 10;
+            scores.predictions = scores.predictions.split_off(seed);
+            scores.predictions.truncate(count);
+        }
+        let table = StudyTable::build(&study, &Layout::default()).unwrap();
         assert!(table.comparisons.iter().all(|one| one.p.is_none() && one.interval.is_some()));
     }
 }

@@ -16,6 +16,7 @@ mod pooled;
 mod provenance;
 mod results;
 mod rivals;
+mod rounds;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the ports of a kind are public")]
 #[expect(dead_code, reason = "toys are planned and documented, never run")]

@@ -12,7 +12,7 @@ use crate::report::StudyTable;
 use crate::report::figures;
 use crate::report::provenance;
 use crate::report::results;
-use crate::report::text::thousands;
+use crate::report::text::test_images;
 
 /// Looks of the page.
 const STYLE: &str = include_str!("style.css");
@@ -91,12 +91,11 @@ fn sections(study: &Study<'_>, table: &StudyTable) -> Vec<Section> {
 
 fn facts(study: &Study<'_>, table: &StudyTable, imprint: &Imprint) -> Markup {
     let run = study.cells.iter().filter(|cell| cell.scores.is_some()).count();
-    let images: Vec<String> = table.baselines.iter().map(|one| thousands(one.n)).collect();
     html! {
         dl.facts {
             div { dt { "Date" } dd { (imprint.date) } }
             div { dt { "Classifiers measured" } dd { (run) " of " (study.cells.len()) } }
-            @if !images.is_empty() { div { dt { "Test images" } dd { (images.join(" or ")) } } }
+            @if let Some(images) = test_images(&table.baselines) { div { dt { "Test images" } dd { (images) } } }
             @for axis in &study.plan.axes {
                 @let values: Vec<&str> = axis.values.iter().map(|one| one.name.as_str()).collect();
                 div { dt { (axis.name) } dd { (values.join(", ")) } }

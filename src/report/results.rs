@@ -1,9 +1,12 @@
 //! The page's tables of numbers: the study's table, differences, classes and predictions.
 
+use std::collections::BTreeMap;
+
 use maud::Markup;
 use maud::PreEscaped;
 use maud::html;
 
+use crate::artifact::Prediction;
 use crate::measure::confusion::ClassCounts;
 use crate::report::Comparison;
 use crate::report::Study;
@@ -35,7 +38,7 @@ pub(super) fn table(table: &StudyTable) -> Markup {
             }
         }
         p.note { "Below each value stand its 95 % interval and the right answers of each run." }
-        @for baseline in &table.baselines { p.note { (text::baseline_sentence(baseline)) "." } }
+        @for sentence in text::baseline_sentences(&table.baselines) { p.note { (sentence) "." } }
         @for (index, reason) in table.leaks.iter().enumerate() {
             p.note.leak {
                 "[" (index + 1) "] Test images may have reached the classifier: " (reason)
@@ -176,24 +179,30 @@ pub(super) fn predictions(study: &Study<'_>, table: &StudyTable) -> Markup {
         .filter_map(|cell| cell.scores.as_ref())
         .collect();
     let Some(first) = scores.first() else { return PreEscaped(String::new()) };
-    let ids = |index: usize| scores[index].predictions.iter().map(|answer| &answer.id);
-    let same: Vec<_> = (0..scores.len()).filter(|&index| ids(index).eq(ids(0))).collect();
-    let right = |image: usize| {
-        let is_right = |&&index: &&usize| {
-            let answer = &scores[index].predictions[image];
-            answer.label == answer.predicted
-        };
-        same.iter().filter(is_right).count()
+    // By image, since the folds of a cross-validation have each their own.
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut images: Vec<Vec<&Prediction>> = Vec::new();
+    for answer in scores.iter().flat_map(|scores| &scores.predictions) {
+        let place = *places.entry(&answer.id).or_insert(images.len());
+        if place == images.len() {
+            images.push(Vec::new());
+        }
+        images[place].push(answer);
+    }
+    let right = |answers: &[&Prediction]| {
+        answers.iter().filter(|answer| answer.label == answer.predicted).count()
     };
-    let mut images: Vec<(usize, usize)> =
-        (0..first.predictions.len()).map(|image| (right(image), image)).collect();
-    images.sort_unstable();
-    let count = |wanted: usize| images.iter().filter(|(right, _)| *right == wanted).count();
+    let share = |answers: &[&Prediction]| right(answers) as f64 / answers.len() as f64;
+    images.sort_by(|a, b| share(a).total_cmp(&share(b)));
+    let by_all = images.iter().filter(|answers| right(answers) == answers.len()).count();
+    let by_none = images.iter().filter(|answers| right(answers) == 0).count();
+    let most = images.iter().map(Vec::len).max().unwrap_or_default();
+    let measured = if most < scores.len() { " that were measured on them" } else { "" };
     html! {
         p {
-            "Of " (text::thousands(images.len())) " images, " (text::thousands(count(same.len())))
-            " were recognised by all " (same.len()) " classifiers and "
-            (text::thousands(count(0))) " by none."
+            "Of " (text::thousands(images.len())) " images, " (text::thousands(by_all))
+            " were recognised by all " (most) " classifiers" (measured) " and "
+            (text::thousands(by_none)) " by none."
         }
         div.wide {
             table {
@@ -202,13 +211,13 @@ pub(super) fn predictions(study: &Study<'_>, table: &StudyTable) -> Markup {
                     th scope="col" { "image" } th scope="col" { "true class" }
                     th.number scope="col" { "right" } th scope="col" { "most frequent wrong answer" }
                 } }
-                tbody { @for (right, image) in images.iter().take(HARDEST) {
-                    @let answer = &first.predictions[*image];
+                tbody { @for answers in images.iter().take(HARDEST) {
+                    @let answer = answers[0];
                     tr {
                         th scope="row" { code { (answer.id) } }
                         td { (first.classes[answer.label]) }
-                        td.number { (right) " of " (same.len()) }
-                        td { (usual_mistake(&same.iter().map(|&index| &scores[index].predictions[*image]).collect::<Vec<_>>(), &first.classes)) }
+                        td.number { (right(answers)) " of " (answers.len()) }
+                        td { (usual_mistake(answers, &first.classes)) }
                     }
                 } }
             }
@@ -216,7 +225,7 @@ pub(super) fn predictions(study: &Study<'_>, table: &StudyTable) -> Markup {
     }
 }
 
-fn usual_mistake(answers: &[&crate::artifact::Prediction], classes: &[String]) -> String {
+fn usual_mistake(answers: &[&Prediction], classes: &[String]) -> String {
     let mut counts = vec![0_usize; classes.len()];
     for answer in answers.iter().filter(|answer| answer.predicted != answer.label) {
         counts[answer.predicted] += 1;

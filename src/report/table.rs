@@ -15,8 +15,8 @@ use crate::report::Measure;
 use crate::report::Study;
 use crate::report::comparison;
 
-/// The axis whose values are repetitions.
-const SEED: &str = "seed";
+/// Axes whose values are repetitions: a table pools over them unless it is told otherwise.
+const REPETITIONS: [&str; 3] = ["seed", "fold", "repeat"];
 
 /// A study's table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -207,7 +207,7 @@ fn axes(
     }
     let mut free: Vec<&String> = spanned
         .iter()
-        .filter(|axis| *axis != SEED)
+        .filter(|axis| !REPETITIONS.contains(&axis.as_str()))
         .filter(|axis| !layout.rows.contains(axis) && !layout.columns.contains(axis))
         .collect();
     let mut pick = |asked: &[String]| match asked {

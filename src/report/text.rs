@@ -1,11 +1,16 @@
 //! A study's table as plain text for a terminal and as CSV for other programs.
 
+use std::collections::BTreeSet;
+
+use crate::report::Baseline;
 use crate::report::Copies;
 use crate::report::StudyTable;
 use crate::report::TableCell;
 
 /// Blanks between columns.
 const GAP: &str = "   ";
+/// Sets of test images that have a sentence each.
+const BASELINES: usize = 3;
 
 impl StudyTable {
     /// Returns the table as plain text: aligned columns, no colour.
@@ -52,11 +57,9 @@ impl StudyTable {
 
     /// Returns the sentence above the table: what is shown, on how many images, over which runs.
     pub fn heading(&self) -> String {
-        let images: Vec<String> =
-            self.baselines.iter().map(|baseline| thousands(baseline.n)).collect();
-        let images = match images.as_slice() {
-            [] => String::new(),
-            _ => format!(" on {} images", images.join(" or ")),
+        let images = match test_images(&self.baselines) {
+            Some(images) => format!(" on {images} images"),
+            None => String::new(),
         };
         let over = match self.pooled_axes.as_slice() {
             [] => String::new(),
@@ -128,7 +131,7 @@ impl StudyTable {
             let note = "Below each value: its 95 % interval, and the right answers of each run.";
             lines.push(note.to_owned());
         }
-        lines.extend(self.baselines.iter().map(baseline_sentence));
+        lines.extend(baseline_sentences(&self.baselines));
         lines.extend(self.copies.iter().map(copies_sentence));
         lines.extend(self.leaks.iter().zip(1..).map(|(reason, number)| {
             format!("[{number}] test images may have reached the classifier: {reason}")
@@ -190,13 +193,32 @@ pub(super) fn runs(cell: &TableCell) -> String {
     text
 }
 
-/// Returns what always answering the most frequent class gives, as a sentence.
-pub(super) fn baseline_sentence(baseline: &crate::report::Baseline) -> String {
-    let share = 100.0 * baseline.correct as f64 / baseline.n.max(1) as f64;
-    format!(
-        "Always answering the most frequent class: {share:.2} % ({} of {})",
-        baseline.correct, baseline.n
-    )
+/// Returns how many test images there are: `400`, `319 or 320`, and of more numbers the range; nothing where
+/// nothing has run.
+pub(super) fn test_images(baselines: &[Baseline]) -> Option<String> {
+    let counts: BTreeSet<usize> = baselines.iter().map(|baseline| baseline.n).collect();
+    let (first, last) = (thousands(*counts.first()?), thousands(*counts.last()?));
+    Some(match counts.len() {
+        1 => first,
+        2 => format!("{first} or {last}"),
+        _ => format!("{first} to {last}"),
+    })
+}
+
+/// Returns what always answering the most frequent class gives, a sentence for each set of test images; for
+/// many sets, such as folds, the range.
+pub(super) fn baseline_sentences(baselines: &[Baseline]) -> Vec<String> {
+    let share = |baseline: &Baseline| 100.0 * baseline.correct as f64 / baseline.n.max(1) as f64;
+    let always = "Always answering the most frequent class";
+    let sentence =
+        |one: &Baseline| format!("{always}: {:.2} % ({} of {})", share(one), one.correct, one.n);
+    if baselines.len() <= BASELINES {
+        return baselines.iter().map(sentence).collect();
+    }
+    let shares: Vec<f64> = baselines.iter().map(share).collect();
+    let least = shares.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = shares.iter().copied().fold(0.0, f64::max);
+    vec![format!("{always}: {least:.2} to {most:.2} %, depending on the test images")]
 }
 
 /// Returns how many images of different parts are copies, as a sentence.
@@ -254,16 +276,41 @@ pub(super) fn aligned(lines: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::report::Baseline;
     use crate::report::Layout;
     use crate::report::Measure;
     use crate::report::StudyTable;
     use crate::report::sample;
+    use crate::report::text::baseline_sentences;
+    use crate::report::text::test_images;
     use crate::report::text::thousands;
 
     fn table(measure: Measure) -> StudyTable {
         let plan = sample::plan();
         let layout = Layout { measure, ..Layout::default() };
         StudyTable::build(&sample::study(&plan), &layout).unwrap()
+    }
+
+    #[test]
+    fn many_sets_of_test_images_are_told_as_ranges() {
+        let told = |sets: &[(usize, usize)]| {
+            let of = |&(correct, n): &(usize, usize)| Baseline { correct, n };
+            let sets: Vec<Baseline> = sets.iter().map(of).collect();
+            [test_images(&sets).unwrap_or_default(), baseline_sentences(&sets).join("; ")]
+                .join(": ")
+        };
+        let said = [
+            told(&[]),
+            told(&[(40, 100)]),
+            told(&[(30, 319), (31, 320)]),
+            told(&[(40, 100), (41, 100), (50, 101), (42, 103)]),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @"
+        : 
+        100: Always answering the most frequent class: 40.00 % (40 of 100)
+        319 or 320: Always answering the most frequent class: 9.40 % (30 of 319); Always answering the most frequent class: 9.69 % (31 of 320)
+        100 to 103: Always answering the most frequent class: 40.00 to 49.50 %, depending on the test images
+        ");
     }
 
     #[test]

@@ -8,10 +8,8 @@ mod gathered;
 mod listing;
 mod npz;
 mod params;
-mod part_name;
 mod preset;
 mod rendered;
-mod sheet;
 mod table;
 
 use std::path::Path;
@@ -30,9 +28,10 @@ use crate::stage::SourceRef;
 use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
+use crate::stages::file_name::plain;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::listing::Listing;
-use crate::stages::load::sheet::Sheet;
+use crate::stages::sheet::Sheet;
 
 pub use params::Params;
 pub use rendered::Fundus;
@@ -151,7 +150,7 @@ fn listing(
     // As data sets have them: paths are those below the table's own folder, if nothing else is said.
     let name = &dataset.members()[number].name;
     let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let root = params.image_root.as_deref().map_or(beside.to_owned(), dataset::plain);
+    let root = params.image_root.as_deref().map_or(beside.to_owned(), plain);
     table::listing(&dataset.sheet(number)?, dataset, &root, params).map(Some)
 }
 

@@ -5,10 +5,14 @@
 pub mod classic_augment;
 pub mod evaluate;
 pub mod exec;
+mod file_name;
 pub mod filter;
 pub mod generate;
 pub mod label;
 pub mod load;
+mod part_name;
+mod several;
+mod sheet;
 pub mod split;
 pub mod train_classifier;
 #[cfg(test)]

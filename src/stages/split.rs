@@ -5,12 +5,15 @@
 
 mod draw;
 mod duplicates;
+mod even;
+mod folds;
+mod left_out;
+mod notes;
+mod params;
+mod table;
 #[cfg(test)]
 mod tests;
-
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+mod unit;
 
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
@@ -22,102 +25,29 @@ use crate::stage::Forecast;
 use crate::stage::Lineage;
 use crate::stage::ParamProblem;
 use crate::stage::Runner;
+use crate::stage::SourceRef;
 use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
 use crate::stages::split::draw::apportion;
 use crate::stages::split::draw::draw;
 use crate::stages::split::duplicates::Copies;
+use crate::stages::split::table::PartTable;
+
+pub use params::Duplicates;
+pub use params::Folds;
+pub use params::LeaveGroupOut;
+pub use params::Others;
+pub use params::Params;
+pub use params::PartCounts;
+pub use params::PartFractions;
+pub use params::Use;
 
 /// Parts in the order of ports, of params and of what is filled first to last.
 const PARTS: [Partition; 3] = [Partition::Train, Partition::Validation, Partition::Test];
 
 /// Divides one image set into training, validation and test images.
 pub struct Split;
-
-/// What a split may be told; exactly one of `use`, `counts` and `fractions`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Params {
-    /// Takes the parts as the source gives them.
-    #[serde(default)]
-    pub r#use: Option<Use>,
-    /// Draws this many images for each part; images beyond the sum are left out.
-    #[serde(default)]
-    pub counts: Option<PartCounts>,
-    /// Draws these shares of all images for each part; they sum to 1.
-    #[serde(default)]
-    pub fractions: Option<PartFractions>,
-    /// Whether drawn parts have the classes in the proportions of the whole.
-    #[serde(default = "yes")]
-    pub stratify: bool,
-    /// Whether images of one group stay together in drawn parts; sizes may then be off by a group.
-    #[serde(default = "yes")]
-    pub by_group: bool,
-    /// What happens where an image of one part is a copy, or nearly one, of an image of another.
-    #[serde(default)]
-    pub duplicates: Duplicates,
-}
-
-/// What happens where an image of one part is a copy, or nearly one, of an image of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Duplicates {
-    /// The stage fails and names them.
-    Error,
-    /// They are listed, and the run goes on.
-    #[default]
-    Warn,
-    /// Copies are one group, so that drawn parts keep them together; others are listed.
-    Group,
-    /// Nobody looks.
-    Ignore,
-}
-
-/// Parts that exist already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Use {
-    /// The parts that the source gives, such as the six arrays of a MedMNIST file.
-    Given,
-}
-
-/// Images of each part.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PartCounts {
-    /// Training images.
-    #[serde(default)]
-    pub train: usize,
-    /// Validation images.
-    #[serde(default)]
-    pub validation: usize,
-    /// Test images.
-    #[serde(default)]
-    pub test: usize,
-}
-
-/// Share of each part in all images.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PartFractions {
-    /// Share of training images, 0 to 1.
-    #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub train: f64,
-    /// Share of validation images, 0 to 1.
-    #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub validation: f64,
-    /// Share of test images, 0 to 1.
-    #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub test: f64,
-}
-
-fn yes() -> bool {
-    true
-}
 
 ports! {
     /// What enters.
@@ -143,7 +73,7 @@ ports! {
 
 impl Stage for Split {
     const KIND: &'static str = "split";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "Divides one image set into training, validation and test images.";
     const RUNNER: Runner = Runner::Inline;
     type Params = Params;
@@ -151,35 +81,15 @@ impl Stage for Split {
     type Outputs = Outputs;
 
     fn check(params: &Params) -> Vec<ParamProblem> {
-        let said = [params.r#use.is_some(), params.counts.is_some(), params.fractions.is_some()];
-        let mut problems = Vec::new();
-        if said.into_iter().filter(|said| *said).count() != 1 {
-            let problem = "exactly one of `use`, `counts` and `fractions` is expected";
-            problems.push(ParamProblem::at("", problem).help(
-                "write `use: given` for the source's own parts, or `fractions: {train: 0.7, validation: 0.1, test: 0.2}`",
-            ));
-        }
-        if let Some(shares) = params.fractions {
-            let sum = shares.train + shares.validation + shares.test;
-            if (sum - 1.0).abs() > 1e-6 {
-                let problem = format!("they sum to {sum:.3}, not to 1");
-                problems.push(ParamProblem::at("fractions", problem));
-            }
-        }
-        if params.counts.is_some_and(|counts| counts.train == 0) {
-            problems.push(ParamProblem::at("counts", "`train` is 0; nothing could be fitted"));
-        }
-        if params.duplicates == Duplicates::Group && (params.r#use.is_some() || !params.by_group) {
-            let problem = "`group` keeps copies together only where parts are drawn by group";
-            problems.push(ParamProblem::at("duplicates", problem).help(
-                "write `duplicates: error` or `warn`, or draw `fractions` with `by_group: true`",
-            ));
-        }
-        problems
+        params.problems()
     }
 
     fn draws(params: &Params) -> bool {
-        params.r#use.is_none()
+        params.draws()
+    }
+
+    fn sources(params: &Params) -> Vec<SourceRef> {
+        params.sources()
     }
 
     fn forecast(
@@ -187,12 +97,7 @@ impl Stage for Split {
         known: &Forecast,
     ) -> Result<Vec<(&'static str, Counts)>, StageError> {
         let Some(images) = known.inputs.get("images") else { return Ok(Vec::new()) };
-        let sizes = match params.r#use {
-            Some(Use::Given) => {
-                PARTS.map(|part| images.partitions.get(&part).copied().unwrap_or_default())
-            }
-            None => wanted(params, images.total())?,
-        };
+        let Some(sizes) = expected(params, images, known)? else { return Ok(Vec::new()) };
         refuse_empty(params, sizes)?;
         let ports = ["train", "validation", "test"].into_iter().zip(PARTS).zip(sizes);
         let counts = |part, count| Counts::of(part, count).sized(images.size);
@@ -205,21 +110,25 @@ impl Stage for Split {
             Duplicates::Ignore => Copies::default(),
             _ => cx.on_threads(|| Copies::among(&images))?,
         };
+        // Copies may make one group of two, which then goes by the name of one; either is meant.
+        let left_out = match &params.leave_group_out {
+            Some(wanted) if wanted.group.is_some() => {
+                Some(left_out::member(&images.samples, wanted)?)
+            }
+            _ => None,
+        };
         if params.duplicates == Duplicates::Group {
             copies.join_groups(&mut images.samples);
         }
-        let chosen = match params.r#use {
-            Some(Use::Given) => given(&images.samples),
-            None => {
-                let sizes = wanted(params, images.len())?;
-                draw(&images.samples, sizes, params, cx.seed)
-            }
-        };
+        let chosen = chosen(cx, params, &images, left_out)?;
         let sizes = [chosen[0].len(), chosen[1].len(), chosen[2].len()];
         refuse_empty(params, sizes)?;
         let left_out = images.len() - sizes.iter().sum::<usize>();
         if left_out > 0 {
             cx.observer.note(&format!("{left_out} of {} images are in no part", images.len()));
+        }
+        for note in notes::notes(&images.samples, &images.classes, &chosen) {
+            cx.observer.note(&note);
         }
         let torn = copies.across(&chosen);
         if let Some(told) = torn.told(&images.samples) {
@@ -246,7 +155,65 @@ impl Stage for Split {
     }
 }
 
-/// Returns how many images each drawn part should have.
+/// Returns how many images each part will have, by group about as many; nothing where that is unknown.
+fn expected(
+    params: &Params,
+    images: &Counts,
+    known: &Forecast,
+) -> Result<Option<[usize; 3]>, StageError> {
+    if params.r#use.is_some() {
+        let count = |part| images.partitions.get(&part).copied().unwrap_or_default();
+        return Ok(Some(PARTS.map(count)));
+    }
+    if let Some(folds) = &params.folds {
+        return folds::sizes(folds, images.total()).map(Some);
+    }
+    if params.leave_group_out.is_some() {
+        return Ok(None);
+    }
+    if let Some(name) = &params.csv {
+        let Some(path) = known.sources.get(name) else { return Ok(None) };
+        return PartTable::read(name, path, params)?.sizes();
+    }
+    wanted(params, images.total()).map(Some)
+}
+
+/// Returns the indices of each part in rising order; `left_out` is an image of the group that
+/// is left out, where it is known.
+fn chosen(
+    cx: &Context<'_>,
+    params: &Params,
+    images: &ImageSet,
+    left_out: Option<usize>,
+) -> Result<[Vec<usize>; 3], StageError> {
+    let samples = &images.samples;
+    if params.r#use.is_some() {
+        return Ok(given(samples));
+    }
+    if let Some(folds) = &params.folds {
+        for note in folds::notes(samples, &images.classes, params.by_group, folds) {
+            cx.observer.note(&note);
+        }
+        return folds::parts(samples, params, folds, cx.seed);
+    }
+    if let Some(wanted) = &params.leave_group_out {
+        let member = left_out.map_or_else(|| left_out::member(samples, wanted), Ok)?;
+        let group = samples[member].group.as_deref().unwrap_or_default();
+        return Ok(left_out::parts(samples, group, params, wanted.validation, cx.seed));
+    }
+    if let Some(name) = &params.csv {
+        let table = PartTable::read(name, cx.source(name)?, params)?;
+        let (parts, notes) = table.parts(samples)?;
+        for note in notes {
+            cx.observer.note(&note);
+        }
+        return Ok(parts);
+    }
+    let all: Vec<usize> = (0..samples.len()).collect();
+    Ok(draw(samples, &all, wanted(params, samples.len())?, params, cx.seed))
+}
+
+/// Returns how many images each part should have by `counts` or `fractions`.
 fn wanted(params: &Params, images: usize) -> Result<[usize; 3], StageError> {
     if let Some(counts) = params.counts {
         let sizes = [counts.train, counts.validation, counts.test];
@@ -265,21 +232,35 @@ fn wanted(params: &Params, images: usize) -> Result<[usize; 3], StageError> {
 }
 
 fn refuse_empty(params: &Params, sizes: [usize; 3]) -> Result<(), StageError> {
-    let demanded = match (params.counts, params.fractions) {
-        (Some(counts), _) => [counts.train > 0, counts.validation > 0, counts.test > 0],
-        (_, Some(shares)) => [shares.train > 0.0, shares.validation > 0.0, shares.test > 0.0],
-        (None, None) => {
-            // A source may do without validation images, not without the other two.
-            [true, false, true]
+    let demanded = match (params.counts, params.fractions, params.folds) {
+        (Some(counts), ..) => [counts.train > 0, counts.validation > 0, counts.test > 0],
+        (_, Some(shares), _) => [shares.train > 0.0, shares.validation > 0.0, shares.test > 0.0],
+        (.., Some(folds)) => [true, folds.validation > 0.0, true],
+        // A source may do without validation images, not without the other two.
+        _ => {
+            let left_out = params.leave_group_out.as_ref();
+            [true, left_out.is_some_and(|left_out| left_out.validation > 0.0), true]
         }
     };
     for ((part, size), demanded) in PARTS.into_iter().zip(sizes).zip(demanded) {
         if size == 0 && demanded {
-            let problem = match params.r#use {
-                Some(Use::Given) => format!("the source gives no image for the part `{part}`"),
-                None => format!("no image is left for the part `{part}`"),
+            let (problem, help) = match (params.r#use, &params.csv) {
+                (Some(Use::Given), _) => (
+                    format!("the source gives no image for the part `{part}`"),
+                    "divide the images by `fractions` or other `counts`",
+                ),
+                (_, Some(name)) => (
+                    format!("`{name}` gives no image to the part `{part}`"),
+                    "write the part beside some images, or divide them by `fractions`",
+                ),
+                _ => (
+                    format!("no image is left for the part `{part}`"),
+                    match (params.folds, &params.leave_group_out) {
+                        (None, None) => "divide the images by `fractions` or other `counts`",
+                        _ => "ask for another share of `validation`, or none",
+                    },
+                ),
             };
-            let help = "divide the images by `fractions` or other `counts`";
             return Err(StageError::data(problem).help(help));
         }
     }

@@ -55,16 +55,16 @@ fn the_key_of_each_kind_is_pinned() {
     // A change here makes every cache compute again: raise the kind's VERSION, and say it in the
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
-    classic-augment v2 classic 13a602d64f32
-    evaluate v1 score[arm=none,network=resnet18,seed=1] 59ba92545346
+    classic-augment v2 classic f207d37409c1
+    evaluate v1 score[arm=none,network=resnet18,seed=1] 9e8bd69e33af
     exec v1 own e3c98b5a4346
-    filter v1 kept 31f3b5dc333c
-    generate v1 fakes 8afa26389239
-    label v1 graded ecdfceaa267d
+    filter v1 kept c542a8671bbc
+    generate v1 fakes 7b96580eb7f8
+    label v1 graded 6cf9cacd1c14
     load v2 retina c97d9845ffc9
-    split v2 parts 6f6bfc64210f
-    train-classifier v1 grader b14775bb05b6
-    wgan-train v2 gan 7a857248acfb
+    split v3 parts d0eda43923c1
+    train-classifier v1 grader 405651b18850
+    wgan-train v2 gan 8d81eee67578
     ");
 }
 

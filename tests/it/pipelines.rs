@@ -154,3 +154,21 @@ fn an_ablation_changes_the_recipes_it_reaches_and_no_others() {
     }
     assert_eq!(changed.len(), 25);
 }
+
+#[test]
+fn a_cross_validation_tests_every_image_once_a_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = build("ablations/cross-validation.yaml", folder.path());
+    let parts = plan.select("parts").unwrap().tasks;
+    assert_eq!(parts.len(), 10);
+    let seeds: std::collections::BTreeSet<u64> =
+        parts.iter().map(|task| plan.task(*task).seed).collect();
+    assert_eq!(seeds.len(), 1, "all folds come from one draw");
+    for repeat in ["0", "1"] {
+        let tests = parts.iter().map(|task| plan.task(*task));
+        let tests = tests.filter(|task| task.cell["repeat"] == repeat);
+        let counts = tests.map(|task| task.counts.get("test").unwrap().total());
+        assert_eq!(counts.sum::<usize>(), 460);
+    }
+    assert_eq!(plan.select("score").unwrap().tasks.len(), 20);
+}

@@ -11,8 +11,12 @@ use crate::archive::Archive;
 use crate::archive::Member;
 use crate::imaging::decode::is_image_name;
 use crate::stage::StageError;
-use crate::stages::load::sheet;
-use crate::stages::load::sheet::Sheet;
+use crate::stages::file_name::last;
+use crate::stages::file_name::plain;
+use crate::stages::file_name::plain_words;
+use crate::stages::file_name::stem;
+use crate::stages::sheet;
+use crate::stages::sheet::Sheet;
 
 /// A data set's files.
 pub(super) struct Dataset {
@@ -168,19 +172,6 @@ pub(super) fn refused(error: archive::Error) -> StageError {
     }
 }
 
-/// Returns a path as tables write it with `/` between parts, and without escapes of URLs.
-pub(super) fn plain(cell: &str) -> String {
-    let decoded = unescaped(cell).replace('\\', "/");
-    let parts = decoded.split('/').filter(|part| !matches!(*part, "" | "."));
-    parts.collect::<Vec<_>>().join("/")
-}
-
-/// Returns a path in lower case, with blanks for what stands in their place: `1. original images/a`.
-pub(super) fn plain_words(path: &str) -> String {
-    let blank = |letter: char| if matches!(letter, '_' | '-' | '+') { ' ' } else { letter };
-    unescaped(path).to_lowercase().chars().map(blank).collect()
-}
-
 /// Returns whether an image has this name; what systems hide beside images is none.
 fn is_image(name: &str) -> bool {
     is_image_name(name) && is_visible(name)
@@ -190,40 +181,10 @@ fn is_visible(name: &str) -> bool {
     !name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX")
 }
 
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escape = (first == b'%').then(|| after.get(..2)).flatten();
-        let digits = escape.and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-/// Returns a path without its ending.
-fn stem(path: &str) -> &str {
-    match path.rsplit_once('.') {
-        Some((stem, ending)) if !ending.contains('/') && !stem.is_empty() => stem,
-        _ => path,
-    }
-}
-
-fn last(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Dataset;
     use super::Match;
-    use super::plain;
 
     fn found(names: &[&str], root: &str, cell: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
@@ -255,6 +216,5 @@ mod tests {
         assert_eq!(found("", "a/3"), "None");
         assert_eq!(found("", "4.PNG"), "4.PNG");
         assert_eq!(found("", "4.Png"), "Several");
-        assert_eq!(plain("\\B.%20Disease%20Grading//./x%2"), "B. Disease Grading/x%2");
     }
 }

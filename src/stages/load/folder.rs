@@ -12,7 +12,7 @@ use crate::stages::load::Params;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::gathered;
 use crate::stages::load::gathered::Entry;
-use crate::stages::load::part_name;
+use crate::stages::part_name;
 
 /// An image with what its path says.
 struct Placed {

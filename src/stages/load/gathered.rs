@@ -17,9 +17,8 @@ use crate::stage::StageError;
 use crate::stages::load::Params;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::dataset::refused;
+use crate::stages::several::listed;
 
-/// Problems that are listed one by one; of more, the count is said.
-const LISTED: usize = 5;
 /// Longest file of an image that is read, bytes.
 const LONGEST: u64 = 512 << 20;
 
@@ -193,15 +192,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn owned<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Returns the first few texts and how many more there are.
-pub(super) fn listed(texts: &[String]) -> String {
-    let shown = texts[..texts.len().min(LISTED)].join("; ");
-    match texts.len().saturating_sub(LISTED) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
 }
 
 /// Orders class names: as numbers where all are numbers, else as texts.

@@ -16,6 +16,7 @@ use crate::stages::load::dataset::Dataset;
 use crate::stages::load::dataset::Match;
 use crate::stages::load::gathered;
 use crate::stages::load::gathered::Entry;
+use crate::stages::several::listed;
 
 /// Largest number that is believed to be one of a class.
 const MOST_CLASSES: usize = 10_000;
@@ -89,7 +90,7 @@ impl Listing {
             entries.push(Entry { member, sample });
         }
         if !missing.is_empty() {
-            let (count, list) = (missing.len(), gathered::listed(&missing));
+            let (count, list) = (missing.len(), listed(&missing));
             let place = dataset.place();
             let problem = format!("`{place}` lacks {count} of {total} images of the table: {list}");
             return Err(StageError::data(problem)

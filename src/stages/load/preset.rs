@@ -15,10 +15,10 @@ use schemars::json_schema;
 
 use crate::stage::ParamProblem;
 use crate::stage::StageError;
+use crate::stages::file_name::plain_words;
 use crate::stages::load::dataset::Dataset;
-use crate::stages::load::dataset::plain_words;
 use crate::stages::load::listing::Listing;
-use crate::stages::load::sheet::Sheet;
+use crate::stages::sheet::Sheet;
 
 /// A data set whose layout is known.
 pub(super) struct Preset {

@@ -2,13 +2,13 @@
 
 use crate::artifact::Partition;
 use crate::stage::StageError;
+use crate::stages::file_name::plain;
 use crate::stages::load::Params;
 use crate::stages::load::dataset::Dataset;
-use crate::stages::load::dataset::plain;
 use crate::stages::load::listing::Listing;
 use crate::stages::load::listing::Row;
-use crate::stages::load::part_name;
-use crate::stages::load::sheet::Sheet;
+use crate::stages::part_name;
+use crate::stages::sheet::Sheet;
 
 /// Returns what a table says of the images of a data set; without one, files are not looked for.
 pub(super) fn listing(

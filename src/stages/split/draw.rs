@@ -7,75 +7,82 @@ use std::collections::BTreeMap;
 use crate::artifact::Sample;
 use crate::seed::Seed;
 use crate::stages::split::Params;
+use crate::stages::split::even;
+use crate::stages::split::unit::Unit;
+use crate::stages::split::unit::by_class;
+use crate::stages::split::unit::units;
 
-/// What stays together: indices of samples.
-type Unit = Vec<usize>;
-
-/// Draws the indices of each part, in rising order.
+/// Draws the indices of each part among some images, in rising order. Sizes sum to as many images at most;
+/// where groups stay together they are met nearly.
 pub(super) fn draw(
     samples: &[Sample],
+    among: &[usize],
     sizes: [usize; 3],
     params: &Params,
     seed: Seed,
 ) -> [Vec<usize>; 3] {
-    let mut strata: BTreeMap<Option<usize>, Vec<Unit>> = BTreeMap::new();
-    for unit in units(samples, params.by_group) {
-        let class = unit.iter().filter_map(|index| samples[*index].label).max();
-        strata.entry(class.filter(|_| params.stratify)).or_default().push(unit);
-    }
-    let mut parts: [Vec<usize>; 3] = [vec![], vec![], vec![]];
-    let mut left: Vec<Vec<Unit>> = strata.into_values().collect();
-    for (stratum, units) in left.iter_mut().enumerate() {
-        seed.named("split").number(stratum as u64).stream().shuffle(units);
-    }
-    // The parts that measure are filled first, so that small classes reach them.
-    for part in (0..3).rev() {
-        let available: Vec<f64> =
-            left.iter().map(|units| units.iter().map(Vec::len).sum::<usize>() as f64).collect();
-        let quotas = apportion(sizes[part], &available);
-        for (units, mut quota) in left.iter_mut().zip(quotas) {
-            units.retain(|unit| {
-                let fits = unit.len() <= quota;
-                if fits {
-                    quota -= unit.len();
-                    parts[part].extend(unit);
-                }
-                !fits
-            });
-        }
-    }
-    let whole = sizes.iter().sum::<usize>() == samples.len();
-    place_rest(left.into_iter().flatten().collect(), sizes, whole, &mut parts);
+    let units = units(samples, among, params.by_group);
+    let seed = seed.named("split");
+    let mut parts = if units.iter().any(|unit| unit.len() > 1) {
+        draw_groups(samples, &units, sizes, params, seed)
+    } else {
+        draw_images(samples, units, sizes, params, seed)
+    };
     for part in &mut parts {
         part.sort_unstable();
     }
     parts
 }
 
-/// Puts groups that no quota could hold where they miss the wanted sizes least; where parts need
-/// not take everything, a group that would do more harm than good stays out.
-fn place_rest(rest: Vec<Unit>, sizes: [usize; 3], whole: bool, parts: &mut [Vec<usize>; 3]) {
-    for unit in rest {
-        let missing = |part: usize| sizes[part] as isize - parts[part].len() as isize;
-        let neediest = (0..3).filter(|part| sizes[*part] > 0).max_by_key(|part| missing(*part));
-        let Some(neediest) = neediest else { return };
-        if whole || 2 * missing(neediest) >= unit.len() as isize {
-            parts[neediest].extend(unit);
+fn draw_images(
+    samples: &[Sample],
+    units: Vec<Unit>,
+    sizes: [usize; 3],
+    params: &Params,
+    seed: Seed,
+) -> [Vec<usize>; 3] {
+    let mut strata: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    for image in units.into_iter().flatten() {
+        strata.entry(samples[image].label.filter(|_| params.stratify)).or_default().push(image);
+    }
+    let mut parts: [Vec<usize>; 3] = [vec![], vec![], vec![]];
+    let mut left: Vec<Vec<usize>> = strata.into_values().collect();
+    for (stratum, images) in left.iter_mut().enumerate() {
+        seed.number(stratum as u64).stream().shuffle(images);
+    }
+    // The parts that measure are filled first, so that small classes reach them.
+    for part in (0..3).rev() {
+        let available: Vec<f64> = left.iter().map(|images| images.len() as f64).collect();
+        let quotas = apportion(sizes[part], &available);
+        for (images, quota) in left.iter_mut().zip(quotas) {
+            parts[part].extend(images.drain(..quota.min(images.len())));
         }
     }
+    parts
 }
 
-fn units(samples: &[Sample], by_group: bool) -> Vec<Unit> {
-    let mut groups: BTreeMap<&str, Unit> = BTreeMap::new();
-    let mut units = Vec::new();
-    for (index, sample) in samples.iter().enumerate() {
-        match &sample.group {
-            Some(group) if by_group => groups.entry(group).or_default().push(index),
-            _ => units.push(vec![index]),
+fn draw_groups(
+    samples: &[Sample],
+    units: &[Unit],
+    sizes: [usize; 3],
+    params: &Params,
+    seed: Seed,
+) -> [Vec<usize>; 3] {
+    let images = units.iter().map(Vec::len).sum::<usize>();
+    let left_out = images.saturating_sub(sizes.iter().sum());
+    let wanted: Vec<(usize, usize)> =
+        sizes.into_iter().chain([left_out]).enumerate().filter(|(_, size)| *size > 0).collect();
+    let shares: Vec<f64> = wanted.iter().map(|(_, size)| *size as f64 / images as f64).collect();
+    let groups = by_class(samples, units, params.stratify);
+    let needed = wanted.iter().filter(|(part, _)| *part < 3).count();
+    let bins = even::place(&groups, &shares, needed, &mut seed.named("groups").stream());
+    let mut parts: [Vec<usize>; 3] = [vec![], vec![], vec![]];
+    for (unit, bin) in units.iter().zip(bins) {
+        if let Some(part) = parts.get_mut(wanted[bin].0) {
+            part.extend(unit);
         }
     }
-    units.extend(groups.into_values());
-    units
+    parts
 }
 
 /// Divides a whole number in the given proportions (largest remainders, as in elections).

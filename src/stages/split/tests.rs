@@ -25,7 +25,8 @@ use crate::stages::trial::told;
 
 const KIND: StageKind = StageKind::of::<Split>();
 
-fn samples(labels: &[usize], group: impl Fn(usize) -> Option<String>) -> Vec<Sample> {
+/// Returns images of these classes, named by their place.
+pub(super) fn samples(labels: &[usize], group: impl Fn(usize) -> Option<String>) -> Vec<Sample> {
     let sample = |(index, label): (usize, &usize)| Sample {
         id: format!("whole/{index}"),
         label: Some(*label),
@@ -36,7 +37,8 @@ fn samples(labels: &[usize], group: impl Fn(usize) -> Option<String>) -> Vec<Sam
     labels.iter().enumerate().map(sample).collect()
 }
 
-fn set(samples: Vec<Sample>) -> ImageSet {
+/// Returns a set of such images, each of one pixel.
+pub(super) fn set(samples: Vec<Sample>) -> ImageSet {
     let classes = (0..5).map(|class| class.to_string()).collect();
     let mut set = ImageSet::empty(1, 1, classes);
     for (index, sample) in samples.into_iter().enumerate() {
@@ -45,7 +47,13 @@ fn set(samples: Vec<Sample>) -> ImageSet {
     set
 }
 
-fn params(value: &Value) -> Params {
+fn drawn(samples: &[Sample], sizes: [usize; 3], params: &Params, seed: u64) -> [Vec<usize>; 3] {
+    let all: Vec<usize> = (0..samples.len()).collect();
+    super::draw(samples, &all, sizes, params, Seed(seed))
+}
+
+/// Returns complete params.
+pub(super) fn params(value: &Value) -> Params {
     serde_json::from_value(KIND.resolve(value).unwrap()).unwrap()
 }
 
@@ -60,7 +68,7 @@ proptest! {
         let params = params(&json!({"fractions": fractions, "stratify": stratify}));
         let sizes = super::wanted(&params, count).unwrap();
         prop_assert_eq!(sizes.iter().sum::<usize>(), count);
-        let parts = super::draw(&samples, sizes, &params, Seed(seed));
+        let parts = drawn(&samples, sizes, &params, seed);
         let mut all: Vec<usize> = parts.concat();
         all.sort_unstable();
         prop_assert_eq!(all, (0..count).collect::<Vec<_>>());
@@ -80,7 +88,7 @@ proptest! {
         let labels: Vec<usize> = (0..200).map(|index| usize::from(index % 10 == 0)).collect();
         let samples = samples(&labels, |_| None);
         let params = params(&json!({"counts": {"train": 100, "validation": 40, "test": 60}}));
-        let parts = super::draw(&samples, [100, 40, 60], &params, Seed(seed));
+        let parts = drawn(&samples, [100, 40, 60], &params, seed);
         let rare = |part: &Vec<usize>| part.iter().filter(|index| labels[**index] == 1).count();
         prop_assert_eq!(parts.iter().map(rare).collect::<Vec<_>>(), [10, 4, 6]);
     }
@@ -90,8 +98,10 @@ proptest! {
 fn groups_that_do_not_fit_come_within_a_group_of_the_wanted_counts() {
     let samples = samples(&[0; 60], |index| Some((index / 3).to_string()));
     let params = params(&json!({"counts": {"train": 31, "validation": 10, "test": 10}}));
-    let parts = super::draw(&samples, [31, 10, 10], &params, Seed(5));
-    assert_eq!(parts.map(|part| part.len()), [30, 9, 9]);
+    let parts = drawn(&samples, [31, 10, 10], &params, 5);
+    for (part, wanted) in parts.iter().zip([31_isize, 10, 10]) {
+        assert!((part.len() as isize - wanted).abs() < 3, "{} of {wanted}", part.len());
+    }
 }
 
 #[test]
@@ -158,6 +168,10 @@ fn sizes_and_impossible_wishes_are_known_before_the_run() {
         forecast(&json!({"fractions": {"train": 0.9, "test": 0.1}}), &[(Whole, 3)]),
         forecast(&json!({"counts": {"train": 40, "test": 20}}), &[(Whole, 50)]),
         forecast(&json!({"counts": {"train": 1080, "test": 400}}), &paper),
+        forecast(&json!({"folds": {"count": 3, "fold": 0, "validation": 0.1}}), &paper),
+        forecast(&json!({"folds": {"count": 3, "fold": 1}}), &paper),
+        forecast(&json!({"folds": {"count": 9, "fold": 1}}), &[(Whole, 8)]),
+        forecast(&json!({"folds": {"count": 3, "fold": 1, "validation": 0.1}}), &[(Whole, 4)]),
     ];
     insta::assert_snapshot!(said.join("\n"), @"
     train 1080, validation 120, test 400
@@ -166,6 +180,10 @@ fn sizes_and_impossible_wishes_are_known_before_the_run() {
     no image is left for the part `test`; divide the images by `fractions` or other `counts`
     `counts` ask for 60 images; there are 50; ask for fewer images, or divide by `fractions`
     train 1080, validation 0, test 400
+    train 906, validation 160, test 534
+    train 1067, validation 0, test 533
+    `folds` ask for 9 folds; there are 8 images; ask for fewer folds
+    no image is left for the part `validation`; ask for another share of `validation`, or none
     ");
 }
 
@@ -196,13 +214,23 @@ fn params_that_contradict_each_other_are_said() {
         said(json!({"fractions": {"train": 0.7, "test": 0.2}})),
         said(json!({"counts": {"test": 5}})),
         said(json!({"use": "taken"})),
+        said(json!({"folds": {"count": 5, "fold": 5}})),
+        said(json!({"folds": {"count": 1, "fold": 0}})),
+        said(json!({"folds": {"count": 2, "fold": 0, "validation": 0.5}, "others": "leave-out"})),
+        said(json!({"leave_group_out": {"validation": 1}})),
+        said(json!({"leave_group_out": {"group": 3}})),
     ];
     insta::assert_snapshot!(said.join("\n"), @"
-    exactly one of `use`, `counts` and `fractions` is expected
-    exactly one of `use`, `counts` and `fractions` is expected
+    exactly one of `use`, `counts`, `fractions`, `folds`, `leave_group_out` and `csv` is expected
+    exactly one of `use`, `counts`, `fractions`, `folds`, `leave_group_out` and `csv` is expected
     they sum to 0.900, not to 1
     `train` is 0; nothing could be fitted
     found `taken`, expected one of `given`
+    found 5, expected 0 to 4 for 5 folds
+    found 1, expected a whole number of at least 2 and at most 1000000
+    0.5 of all images beside a test part of 1/2 leave none to train; `others` goes with `csv`, which is missing
+    exactly one of `group` and `index` is expected; it leaves no image to train
+    found `3`, expected a text
     ");
 }
 
@@ -239,8 +267,26 @@ fn copies_in_different_parts_are_refused_listed_or_kept_together() {
     assert_eq!(torn(&set, json!({"use": "given"})).unwrap(), 12);
     let refused = torn(&set, json!({"use": "given", "duplicates": "error"})).unwrap_err();
     insta::assert_snapshot!(told(&refused), @"12 pairs of images in different parts are copies, 12 of the same pixels: `whole/0` (train) and `whole/12` (test), `whole/1` (train) and `whole/13` (test), `whole/2` (train) and `whole/14` (test), `whole/3` (train) and `whole/15` (test), `whole/4` (train) and `whole/16` (test), `whole/5` (train) and `whole/17` (test), `whole/6` (train) and `whole/18` (test), `whole/7` (train) and `whole/19` (test), `whole/8` (train) and `whole/20` (test), `whole/9` (train) and `whole/21` (test) and 2 more; draw parts with `duplicates: group`, or take one of each pair out of the source; `duplicates: warn` goes on all the same");
+    let folds: Vec<BTreeSet<Vec<u8>>> = (0..4)
+        .map(|fold| {
+            let folds = json!({"count": 4, "fold": fold, "validation": 0.2});
+            let inputs = vec![("images", vec![&set])];
+            let params = json!({"folds": folds, "duplicates": "group"});
+            let parts = Trial { inputs, ..Trial::of(KIND, params) }.run().unwrap();
+            let pixels = |part: &str| -> BTreeSet<Vec<u8>> {
+                (0..parts[part].len()).map(|index| parts[part].image(index).to_vec()).collect()
+            };
+            let [train, validation, test] = ["train", "validation", "test"].map(pixels);
+            assert!(train.is_disjoint(&test) && train.is_disjoint(&validation));
+            assert!(validation.is_disjoint(&test) && !validation.is_empty());
+            test
+        })
+        .collect();
+    assert_eq!(folds.iter().map(BTreeSet::len).collect::<Vec<_>>(), [3; 4]);
+    assert_eq!(folds.into_iter().flatten().collect::<BTreeSet<_>>().len(), 12);
     let problems = [
         json!({"use": "given", "duplicates": "group"}),
+        json!({"csv": "parts.csv", "duplicates": "group"}),
         json!({"fractions": halves, "duplicates": "group", "by_group": false}),
     ];
     for value in problems {

@@ -5,10 +5,10 @@ use crate::stage::StageError;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::listing::Listing;
 use crate::stages::load::listing::Row;
-use crate::stages::load::part_name;
 use crate::stages::load::preset;
 use crate::stages::load::preset::Preset;
-use crate::stages::load::sheet::Sheet;
+use crate::stages::part_name;
+use crate::stages::sheet::Sheet;
 
 pub(super) const PRESET: Preset = Preset { name: "medmnist", list };
 
