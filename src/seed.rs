@@ -82,6 +82,30 @@ impl Stream {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
+    /// Draws from the beta distribution, 0 to 1; both parameters are more than 0. What is far below 1
+    /// puts nearly all draws at the ends.
+    pub fn beta(&mut self, first: f64, second: f64) -> f64 {
+        let (one, other) = (self.log_gamma(first), self.log_gamma(second));
+        1.0 / (1.0 + (other - one).exp())
+    }
+
+    /// Draws the logarithm of a gamma variate of the given shape and scale 1 (Marsaglia and Tsang, 2000):
+    /// the variate itself of a small shape may be too small for a number.
+    fn log_gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            return self.log_gamma(shape + 1.0) + (1.0 - self.unit()).ln() / shape;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.unit()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return (d * v).ln();
+            }
+        }
+    }
+
     /// Shuffles a slice (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -131,6 +155,21 @@ mod tests {
         let mean = (0..n).map(|_| stream.range(2.0, 4.0)).sum::<f64>() / f64::from(n);
         assert!((mean - 3.0).abs() < 0.03, "{mean}");
         assert!((0..n).all(|_| stream.below(5) < 5));
+    }
+
+    #[test]
+    fn beta_draws_have_the_moments_of_their_distribution() {
+        let mut stream = Seed(4).stream();
+        for (a, b) in [(1.0, 1.0), (0.2, 0.2), (2.0, 5.0), (0.01, 0.01), (30.0, 30.0)] {
+            let n = 20_000;
+            let draws: Vec<f64> = (0..n).map(|_| stream.beta(a, b)).collect();
+            assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)));
+            let mean = draws.iter().sum::<f64>() / f64::from(n);
+            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
+            assert!((mean - a / (a + b)).abs() < 0.02, "{a} {b}: {mean}");
+            let expected = a * b / ((a + b).powi(2) * (a + b + 1.0));
+            assert!((variance / expected - 1.0).abs() < 0.05, "{a} {b}: {variance}");
+        }
     }
 
     #[test]

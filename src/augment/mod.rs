@@ -12,6 +12,7 @@ mod elastic;
 mod equalize;
 mod gamma;
 mod noise;
+mod online;
 mod operation;
 mod pass;
 mod posterize;
@@ -21,7 +22,10 @@ mod sharpness;
 mod solarize;
 
 pub use chance::Chance;
+pub use online::Online;
 pub use operation::Operation;
 pub use pass::Pass;
+pub use pass::known;
+pub use pass::of_the_study;
 pub use pass::problems;
 pub use range::Range;

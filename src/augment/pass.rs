@@ -29,6 +29,7 @@ use crate::imaging::rgb::Rgb;
 use crate::seed::Seed;
 use crate::seed::Stream;
 use crate::stage::ParamProblem;
+use crate::stage::StageError;
 
 /// Declares [`Pass`]: flips, motion and colours, which share one stream and one resampling, then the
 /// operations of the list, each with a stream of its own, named after it.
@@ -124,6 +125,16 @@ operations! {
     sample: Sample,
 }
 
+/// Returns the passes of Cheng and Ye (2021).
+pub fn of_the_study() -> Vec<Pass> {
+    let faded = Some(Range([0.7, 0.9]));
+    vec![
+        Pass { vertical_flip: Some(Chance(1.0)), ..Pass::default() },
+        Pass { horizontal_flip: Some(Chance(0.1)), ..Pass::default() },
+        Pass { brightness: faded, contrast: faded, saturation: faded, ..Pass::default() },
+    ]
+}
+
 /// Returns what is wrong with a list of passes that is named so.
 pub fn problems(name: &str, passes: &[Pass]) -> Vec<ParamProblem> {
     let of = |(index, pass): (usize, &Pass)| {
@@ -134,6 +145,19 @@ pub fn problems(name: &str, passes: &[Pass]) -> Vec<ParamProblem> {
         pass.problems().into_iter().map(below)
     };
     passes.iter().enumerate().flat_map(of).collect()
+}
+
+/// Refuses passes for classes that the images do not have.
+pub fn known(passes: &[Pass], classes: &[String]) -> Result<(), StageError> {
+    let wanted = passes.iter().flat_map(|pass| pass.classes.iter().flatten());
+    match wanted.into_iter().find(|name| !classes.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(StageError::data(format!(
+            "a pass is for the class `{name}`, but the classes are {}",
+            classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(", ")
+        ))
+        .help("name classes as `load` does; `ablate show` prints them")),
+    }
 }
 
 impl Pass {

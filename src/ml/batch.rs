@@ -47,8 +47,19 @@ impl Images {
     /// Returns a batch `[batch, 3, height, width]`, channels last in memory.
     pub(in crate::ml) fn batch(&self, indices: &[usize]) -> Result<Tensor, StageError> {
         let indices = indices_on(indices, self.bytes.device())?;
-        let pixels = self.bytes.f_index_select(0, &indices)?.f_to_kind(Kind::Float)?;
-        let pixels = self.shift.f_addcmul(&pixels, &self.scale)?;
+        self.normalised(&self.bytes.f_index_select(0, &indices)?)
+    }
+
+    /// Returns pixels that are not of the set, `[batch, height, width, 3]`, as a batch of it.
+    pub(in crate::ml) fn foreign(&self, pixels: &[u8]) -> Result<Tensor, StageError> {
+        let mut shape = self.bytes.size();
+        shape[0] = pixels.len() as i64 / shape[1..].iter().product::<i64>();
+        let bytes = Tensor::f_from_data_size(pixels, &shape, Kind::Uint8)?;
+        self.normalised(&bytes.f_to_device(self.bytes.device())?)
+    }
+
+    fn normalised(&self, bytes: &Tensor) -> Result<Tensor, StageError> {
+        let pixels = self.shift.f_addcmul(&bytes.f_to_kind(Kind::Float)?, &self.scale)?;
         Ok(pixels.f_permute([0, 3, 1, 2])?)
     }
 

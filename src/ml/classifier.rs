@@ -18,10 +18,12 @@ use crate::ml::checkpoint;
 use crate::ml::checkpoint::State;
 use crate::ml::failure::guarded;
 use crate::ml::layers::Mode;
+use crate::ml::mixing;
 use crate::ml::network::Model;
 use crate::ml::optimiser::Optimiser;
 use crate::ml::optimiser::Rule;
 use crate::ml::parameters::Parameters;
+use crate::ml::showing::Showing;
 use crate::ml::training;
 use crate::ml::training::Place;
 use crate::ml::training::Progress;
@@ -49,6 +51,7 @@ struct Fit<'a> {
     settings: &'a ClassifierSettings,
     seed: Seed,
     train: Labelled,
+    showing: Option<Showing<'a>>,
     validation: Option<Labelled>,
     model: Model,
     parameters: Parameters,
@@ -85,7 +88,7 @@ pub fn train_classifier(
         return Err(StageError::data(problem));
     }
     guarded(cx, |device| {
-        let mut fit = Fit::new(settings, cx.seed, set, validation, device)?;
+        let mut fit = Fit::new(cx, settings, set, validation, device)?;
         let history = training::run(cx, &settings.course, &mut fit)?;
         let tensors = match fit.best {
             Some(best) => best.tensors,
@@ -174,12 +177,13 @@ impl Sums {
 
 impl<'a> Fit<'a> {
     fn new(
+        cx: &Context<'_>,
         settings: &'a ClassifierSettings,
-        seed: Seed,
-        set: &ImageSet,
+        set: &'a ImageSet,
         validation: Option<&ImageSet>,
         device: Device,
     ) -> Result<Self, StageError> {
+        let seed = cx.seed;
         let initial = seed.named("initial weights");
         let (model, mut parameters) = model(settings.network, set.classes.len(), Some(initial))?;
         if let Some(path) = &settings.weights {
@@ -191,9 +195,12 @@ impl<'a> Fit<'a> {
             betas: settings.betas,
             weight_decay: settings.weight_decay,
         };
+        let online = settings.online.as_ref();
+        let showing = |online| Showing::new(set, online, seed.named("online"), cx.threads);
         Ok(Self {
             settings,
             seed,
+            showing: online.map(showing).transpose()?,
             train: Labelled::new(set, settings, device)?,
             validation: validation
                 .map(|validation| Labelled::new(validation, settings, device))
@@ -209,17 +216,30 @@ impl<'a> Fit<'a> {
         self.parameters.flat().device()
     }
 
-    /// Trains on one batch; adds the loss and the answers before the step to the sums.
+    /// Trains on one batch; adds the loss and the answers before the step to the sums. Where images are
+    /// mixed, the answer is expected to be the label of the greater share.
     fn step(
         &mut self,
+        images: &Tensor,
         indices: &[usize],
+        mix: Seed,
         learning_rate: f64,
         sums: &mut Sums,
     ) -> Result<(), StageError> {
-        let images = self.train.images.batch(indices)?;
         let labels = self.train.labels(indices, self.device())?;
-        let logits = self.model.forward(&images, Mode::Train)?; // [batch, classes]
-        let loss = cross_entropy(&logits, &labels)?;
+        let (logits, loss, labels) = if self.settings.mixing.mixes() {
+            let mixed = mixing::mix(images, &self.settings.mixing, mix)?;
+            let partners: Vec<usize> = mixed.partners.iter().map(|&one| indices[one]).collect();
+            let others = self.train.labels(&partners, self.device())?;
+            let logits = self.model.forward(&mixed.images, Mode::Train)?; // [batch, classes]
+            let loss = cross_entropy(&logits, &others)?
+                .f_lerp(&cross_entropy(&logits, &labels)?, mixed.share)?;
+            (logits, loss, if mixed.share < 0.5 { others } else { labels })
+        } else {
+            let logits = self.model.forward(images, Mode::Train)?;
+            let loss = cross_entropy(&logits, &labels)?;
+            (logits, loss, labels)
+        };
         let gradients = self.parameters.gradients(&loss)?;
         self.optimiser.step(&gradients, learning_rate)?;
         sums.add(&loss.f_detach()?, &logits.f_detach()?, &labels)
@@ -264,9 +284,22 @@ impl Training for Fit<'_> {
         let order = self.seed.named("order").number(place.epoch as u64);
         let batches = batch::batches(self.train.images.count, self.settings.batch_size, order);
         let mut sums = Sums::new(self.device())?;
-        for indices in &batches {
-            self.step(indices, place.learning_rate, &mut sums)?;
+        let mix = self.seed.named("mix").number(place.epoch as u64);
+        let mut step = |fit: &mut Self, number: usize, images: &Tensor| {
+            let (indices, mix) = (&batches[number], mix.number(number as u64));
+            fit.step(images, indices, mix, place.learning_rate, &mut sums)?;
             progress.batch(indices.len());
+            Ok::<(), StageError>(())
+        };
+        match self.showing.clone() {
+            Some(showing) => showing.each(place.epoch, &batches, |number, pixels| {
+                let images = self.train.images.foreign(pixels)?;
+                step(self, number, &images)
+            })?,
+            None => (0..batches.len()).try_for_each(|number| {
+                let images = self.train.images.batch(&batches[number])?;
+                step(self, number, &images)
+            })?,
         }
         let mut row = sums.means()?.to_vec();
         let measured = match &self.validation {

@@ -29,6 +29,8 @@ mod layers;
 #[cfg(feature = "torch")]
 mod memory;
 #[cfg(feature = "torch")]
+mod mixing;
+#[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
 mod optimiser;
@@ -38,6 +40,8 @@ mod parameters;
 mod resnet;
 #[cfg(feature = "torch")]
 mod sampling;
+#[cfg(feature = "torch")]
+mod showing;
 #[cfg(feature = "torch")]
 mod training;
 #[cfg(feature = "torch")]
@@ -52,6 +56,7 @@ pub use settings::ClassifierSettings;
 pub use settings::CriticLimit;
 pub use settings::Features;
 pub use settings::LatentDistribution;
+pub use settings::Mixing;
 pub use settings::Optimiser;
 pub use settings::Sampling;
 pub use settings::WganSettings;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::artifact::GanShape;
 use crate::artifact::Network;
+use crate::augment::Online;
 use crate::stage::Course;
 
 /// Rule that turns gradients into steps.
@@ -74,6 +75,22 @@ pub struct Sampling {
     pub batch_size: usize,
 }
 
+/// How the images of a batch are mixed with each other, if at all; both alphas are more than 0.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Mixing {
+    /// Alpha of `MixUp`'s beta distribution.
+    pub mixup: Option<f64>,
+    /// Alpha of `CutMix`'s beta distribution.
+    pub cutmix: Option<f64>,
+}
+
+impl Mixing {
+    /// Returns whether anything is mixed.
+    pub fn mixes(self) -> bool {
+        self.mixup.is_some() || self.cutmix.is_some()
+    }
+}
+
 /// Settings of a classifier training with cross-entropy and Adam.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassifierSettings {
@@ -87,6 +104,10 @@ pub struct ClassifierSettings {
     pub betas: (f64, f64),
     /// Adam's L2 penalty, added to the gradients.
     pub weight_decay: f64,
+    /// Passes from which each image is drawn anew each time it is shown.
+    pub online: Option<Online>,
+    /// How the images of a batch are mixed.
+    pub mixing: Mixing,
     /// Means of red, green and blue (0-1) that are subtracted.
     pub mean: [f64; 3],
     /// Deviations of red, green and blue by which the rest is divided.

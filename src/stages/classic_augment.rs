@@ -18,9 +18,7 @@ use crate::artifact::ImageSet;
 use crate::artifact::Sample;
 use crate::artifact::Spill;
 use crate::augment;
-use crate::augment::Chance;
 use crate::augment::Pass;
-use crate::augment::Range;
 use crate::imaging::rgb::Rgb;
 use crate::seed::Seed;
 use crate::stage::Context;
@@ -44,7 +42,7 @@ pub struct ClassicAugment;
 pub struct Params {
     /// One copy of every image for each pass. The default has three passes: all flipped
     /// vertically, a tenth flipped horizontally, colours faded by 10 to 30 %.
-    #[serde(default = "default_passes")]
+    #[serde(default = "augment::of_the_study")]
     #[schemars(length(max = 64))]
     pub passes: Vec<Pass>,
     /// Whether the images that enter leave as well, before their copies.
@@ -55,16 +53,6 @@ pub struct Params {
     /// another of its passes, in an order that the image draws, until it had all of them.
     #[serde(default, skip_serializing_if = "is_no")]
     pub balance: bool,
-}
-
-/// Returns the passes of Cheng and Ye (2021).
-fn default_passes() -> Vec<Pass> {
-    let faded = Some(Range([0.7, 0.9]));
-    vec![
-        Pass { vertical_flip: Some(Chance(1.0)), ..Pass::default() },
-        Pass { horizontal_flip: Some(Chance(0.1)), ..Pass::default() },
-        Pass { brightness: faded, contrast: faded, saturation: faded, ..Pass::default() },
-    ]
 }
 
 fn yes() -> bool {
@@ -151,7 +139,7 @@ impl Stage for ClassicAugment {
         for sample in &mut originals.samples {
             sample.group.get_or_insert_with(|| sample.id.clone());
         }
-        known(&params.passes, &originals.classes)?;
+        augment::known(&params.passes, &originals.classes)?;
         let copies = if params.balance {
             balance::copies(cx.seed, &params.passes, &originals)?
         } else {
@@ -230,19 +218,6 @@ fn one_of_each(passes: &[Pass], originals: &ImageSet) -> Vec<Copy> {
         taken.into_iter().map(move |original| Copy { original, pass: number, round: 0 })
     };
     passes.iter().enumerate().flat_map(by).collect()
-}
-
-/// Refuses passes for classes that the images do not have.
-fn known(passes: &[Pass], classes: &[String]) -> Result<(), StageError> {
-    let wanted = passes.iter().flat_map(|pass| pass.classes.iter().flatten());
-    match wanted.into_iter().find(|name| !classes.contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(StageError::data(format!(
-            "a pass is for the class `{name}`, but the classes are {}",
-            classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(", ")
-        ))
-        .help("name classes as `load` does; `ablate show` prints them")),
-    }
 }
 
 /// Returns an id that no image has: the wanted one, or that with a number behind it.

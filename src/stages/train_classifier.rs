@@ -10,8 +10,11 @@ use serde::Serialize;
 use crate::artifact::Classifier;
 use crate::artifact::ImageSet;
 use crate::artifact::Network;
+use crate::augment;
+use crate::augment::Online;
 use crate::ml;
 use crate::ml::ClassifierSettings;
+use crate::ml::Mixing;
 use crate::stage::Checkpoints;
 use crate::stage::Context;
 use crate::stage::Counts;
@@ -66,6 +69,21 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 10.0))]
     pub weight_decay: f64,
+    /// Draws each image anew each time it is shown, in the place of copies that enlarge the set: `true`
+    /// for the passes of the published study, or passes of one's own.
+    #[serde(default, deserialize_with = "Online::switch", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OnlineSaid")]
+    pub online: Option<Online>,
+    /// Alpha of `MixUp` (Zhang et al. 2018): images of a batch are added up in shares drawn from
+    /// Beta(alpha, alpha), and their labels count by these shares; 0.2 is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.01, max = 100.0))]
+    pub mixup: Option<f64>,
+    /// Alpha of `CutMix` (Yun et al. 2019): a rectangle of each image comes from another of the batch;
+    /// 1 is usual. With `mixup` as well, each batch draws which of both it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.01, max = 100.0))]
+    pub cutmix: Option<f64>,
     /// How pixels, scaled to 0-1, are normalised.
     #[serde(default)]
     pub normalise: Normalise,
@@ -79,6 +97,18 @@ pub struct Params {
     /// Which states are kept on the way, for trainings that go on from there.
     #[serde(default)]
     pub checkpoints: Checkpoints,
+}
+
+/// What `online` may be.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "tells the schema and nothing else")]
+enum OnlineSaid {
+    /// Whether images are drawn anew, by the passes of the published study.
+    Switch(bool),
+    /// The passes.
+    Passes(Online),
 }
 
 /// How pixels, scaled to 0-1, are normalised.
@@ -177,6 +207,10 @@ impl Stage for TrainClassifier {
             let problem = "every `deviation` is expected to be more than 0";
             problems.push(ParamProblem::at("normalise", problem));
         }
+        for mut problem in params.online.iter().flat_map(Online::problems) {
+            problem.path.insert(0, "online".to_owned());
+            problems.push(problem);
+        }
         problems
     }
 
@@ -219,6 +253,8 @@ impl Stage for TrainClassifier {
         let validation = inputs.validation.as_ref();
         check_size(params.network, (images.height, images.width))?;
         check_images(&images, validation, params.keep)?;
+        let passes = params.online.as_ref().map_or(&[][..], |online| &online.passes);
+        augment::known(passes, &images.classes)?;
         let settings = settings(cx, params)?;
         Ok(Outputs { classifier: ml::train_classifier(cx, &settings, &images, validation)? })
     }
@@ -242,6 +278,8 @@ fn settings(cx: &Context<'_>, params: &Params) -> Result<ClassifierSettings, Sta
         course: course(params),
         betas: (first, second),
         weight_decay: params.weight_decay,
+        online: params.online.clone(),
+        mixing: Mixing { mixup: params.mixup, cutmix: params.cutmix },
         mean: params.normalise.mean,
         deviation: params.normalise.deviation,
         weights,
@@ -375,6 +413,30 @@ mod tests {
         epochs: `schedule` takes the place of `epochs`
         betas: both are expected to be at least 0 and less than 1
         normalise: every `deviation` is expected to be more than 0
+        ");
+    }
+
+    #[test]
+    fn images_that_are_drawn_anew_or_mixed_are_part_of_the_key_where_they_are_asked_for() {
+        let resolved = |value| KIND.resolve(&value);
+        let plain = resolved(json!({})).unwrap();
+        assert_eq!(
+            resolved(json!({"online": false, "mixup": null, "cutmix": null})),
+            Ok(plain.clone())
+        );
+        assert!(["online", "mixup", "cutmix"].iter().all(|name| plain.get(name).is_none()));
+        let online = resolved(json!({"online": true})).unwrap();
+        assert_eq!(online["online"]["passes"].as_array().unwrap().len(), 3);
+        assert_eq!(resolved(json!({"online": online["online"]})), Ok(online));
+        let wrong =
+            json!({"online": {"passes": [{"rotation": [9, 3]}, {}]}, "mixup": 0, "cutmix": 200});
+        let problems = resolved(wrong).unwrap_err();
+        let lines: Vec<String> =
+            problems.iter().map(|p| format!("{}: {}", p.path.join("."), p.problem)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        cutmix: found 200, expected a number of at least 0.01 and at most 100
+        mixup: found 0, expected a number of at least 0.01 and at most 100
+        online.passes.0.rotation: the range runs from 9 down to 3; the lower end comes first
         ");
     }
 

@@ -20,6 +20,7 @@ use ablate::ml;
 use ablate::ml::ClassifierSettings;
 use ablate::ml::CriticLimit;
 use ablate::ml::LatentDistribution;
+use ablate::ml::Mixing;
 use ablate::ml::Optimiser;
 use ablate::ml::WganSettings;
 use ablate::seed::Seed;
@@ -100,6 +101,8 @@ fn classifier(cx: &Context<'_>, case: &str, steps: usize) {
         ),
         betas: (0.9, 0.999),
         weight_decay: 0.0,
+        online: None,
+        mixing: Mixing::default(),
         mean: [0.5; 3],
         deviation: [0.5; 3],
         weights: None,

@@ -172,3 +172,23 @@ fn a_cross_validation_tests_every_image_once_a_repeat() {
     }
     assert_eq!(plan.select("score").unwrap().tasks.len(), 20);
 }
+
+#[test]
+fn the_four_ways_of_augmentation_are_four_trainings_a_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = build("ablations/online.yaml", folder.path());
+    let fits = plan.select("fit").unwrap().tasks;
+    assert_eq!(fits.len(), 8);
+    let told = |task: &plan::TaskId| {
+        let task = plan.task(*task);
+        (task.cell["arm"].clone(), ["online", "cutmix"].map(|name| task.params.get(name).is_some()))
+    };
+    let told: BTreeMap<_, _> = fits.iter().map(told).collect();
+    let said: Vec<_> = told.iter().map(|(arm, said)| format!("{arm}: {said:?}")).collect();
+    insta::assert_snapshot!(said.join("\n"), @"
+    classic: [false, false]
+    cutmix: [false, true]
+    none: [false, false]
+    online: [true, false]
+    ");
+}

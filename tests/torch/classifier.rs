@@ -4,8 +4,10 @@ use ablate::artifact::Artifact;
 use ablate::artifact::Classifier;
 use ablate::artifact::Network;
 use ablate::artifact::Tree;
+use ablate::augment::Online;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
+use ablate::ml::Mixing;
 use ablate::stage::Checkpoints;
 use ablate::stage::Course;
 use ablate::stage::Phase;
@@ -21,6 +23,8 @@ pub(crate) fn settings(epochs: usize) -> ClassifierSettings {
         course: Course::new(&[Phase { epochs, learning_rate: 3e-4 }], Checkpoints::default()),
         betas: (0.9, 0.999),
         weight_decay: 0.0,
+        online: None,
+        mixing: Mixing::default(),
         mean: [0.5; 3],
         deviation: [0.5; 3],
         weights: None,
@@ -56,6 +60,18 @@ fn a_network_learns_to_tell_discs_from_frames_and_its_files_answer_alike() {
 
     let features = ml::features(&cx, &read, &lab::images(3, 16)).unwrap();
     assert_eq!((features.width, features.values.len()), (512, 3 * 512));
+}
+
+#[test]
+fn a_network_learns_from_images_that_are_drawn_anew_and_mixed() {
+    let plain = settings(12);
+    let learnt = |settings: &ClassifierSettings| {
+        train(settings).history.column("validation_accuracy").unwrap().last().copied()
+    };
+    let online = Some(Online::default());
+    assert_eq!(learnt(&ClassifierSettings { online, ..plain.clone() }), Some(1.0));
+    let mixing = Mixing { mixup: Some(0.2), cutmix: None };
+    assert_eq!(learnt(&ClassifierSettings { mixing, ..plain }), Some(1.0));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use ablate::artifact::Partition;
 use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
+use ablate::ml::Mixing;
 use ablate::stage::Checkpoints;
 use ablate::stage::Course;
 use ablate::stage::Phase;
@@ -151,6 +152,8 @@ fn settings(network: Network, epochs: usize) -> ClassifierSettings {
         course: Course::new(&[Phase { epochs, learning_rate: 1e-5 }], Checkpoints::default()),
         betas: (0.8, 0.99),
         weight_decay: 0.01,
+        online: None,
+        mixing: Mixing::default(),
         mean: MEAN,
         deviation: DEVIATION,
         weights: None,

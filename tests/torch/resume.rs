@@ -5,9 +5,12 @@ use std::path::Path;
 
 use ablate::artifact::Classifier;
 use ablate::artifact::Gan;
+use ablate::augment::Online;
 use ablate::files;
 use ablate::ml;
+use ablate::ml::ClassifierSettings;
 use ablate::ml::CriticLimit;
+use ablate::ml::Mixing;
 use ablate::stage::Checkpoints;
 use ablate::stage::Course;
 use ablate::stage::Keep;
@@ -34,8 +37,14 @@ fn gan(watcher: &Watcher, folder: Option<&Path>, course: Course) -> Result<Gan, 
 }
 
 fn fit(watcher: &Watcher, folder: Option<&Path>, course: Course) -> Result<Classifier, StageError> {
-    let mut settings = classifier::settings(4);
-    settings.course = course;
+    fit_as(watcher, folder, ClassifierSettings { course, ..classifier::settings(4) })
+}
+
+fn fit_as(
+    watcher: &Watcher,
+    folder: Option<&Path>,
+    mut settings: ClassifierSettings,
+) -> Result<Classifier, StageError> {
     settings.keep_best = true;
     let (train, validation) = (lab::images(16, 16), lab::images(8, 16));
     let cx = lab::context(watcher, folder);
@@ -128,6 +137,30 @@ fn a_resumed_classifier_equals_an_uninterrupted_one_past_a_damaged_checkpoint() 
         format!("checkpoint of epoch 3 is passed over: `state.safetensors` is damaged (`{name}`)");
     assert_eq!(watcher.notes(), [damaged, "goes on after epoch 2 of 4".to_owned()]);
     assert_same_fit(&resumed, &fit(&Watcher::default(), None, course).unwrap());
+}
+
+#[test]
+fn a_resumed_classifier_draws_and_mixes_images_as_an_uninterrupted_one() {
+    let drawn = || ClassifierSettings {
+        course: course(&[(4, 3e-4)], 1),
+        online: Some(Online::default()),
+        mixing: Mixing { mixup: Some(0.4), cutmix: Some(1.0) },
+        ..classifier::settings(4)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let stopped = fit_as(&Watcher::stopping_after(2), Some(folder.path()), drawn());
+    assert!(matches!(stopped, Err(StageError::Cancelled)));
+    let watcher = Watcher::default();
+    let resumed = fit_as(&watcher, Some(folder.path()), drawn()).unwrap();
+    assert_eq!(watcher.notes(), ["goes on after epoch 2 of 4"]);
+    let whole = fit_as(&Watcher::default(), None, drawn()).unwrap();
+    assert_same_fit(&resumed, &whole);
+    for other in [
+        ClassifierSettings { online: None, ..drawn() },
+        ClassifierSettings { mixing: Mixing::default(), ..drawn() },
+    ] {
+        assert!(fit_as(&Watcher::default(), None, other).unwrap().weights != whole.weights);
+    }
 }
 
 #[test]
