@@ -342,7 +342,7 @@ fn a_disk_that_takes_no_large_file() {
     let (before, after) = told.split_once("/scratch/").expect("it names the file");
     let (_, after) = after.split_once('/').expect("it lies in the folder of a lease");
     insta::assert_snapshot!(format!("{before}/scratch/[lease]/{after}"), @"
-    ERROR retina: cannot write `[folder]/cache/scratch/[lease]/images/images-0000.npy`: File too large (os error 27)
+    ERROR retina: cannot write `[folder]/cache/scratch/[lease]/spilled/shard-0.npy`: File too large (os error 27)
         help: free disk space, or move the cache with `--cache DIR`
      WARN parts: skipped, since `retina` failed
     error: 1 of 2 tasks failed, 1 skipped
