@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,12 +18,14 @@ use crate::digest::Digest;
 
 mod found;
 mod look;
+mod name;
 mod placed;
 pub mod plain;
 
 pub use found::Found;
 pub use found::walk;
 pub use look::Look;
+pub use name::file_name;
 pub use placed::Placed;
 
 #[cfg(test)]
@@ -48,6 +51,11 @@ impl Error {
             self.source.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
         )
+    }
+
+    /// Returns whether what lies there is nothing that is read: no plain file, or a longer one than expected.
+    pub fn is_strange(&self) -> bool {
+        self.source.kind() == io::ErrorKind::InvalidInput
     }
 
     /// Returns whether the file does not exist.
@@ -190,12 +198,27 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Does what [`write()`] does, with the scratch file in another folder of the same file system: one
 /// that somebody clears where this process is killed before the end.
 pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    create_folder(parent(path))?;
+    write_prepared(scratches, path, bytes, |_| Ok(()))
+}
+
+/// Does what [`write_through()`] does; nobody may write the file from the moment it is there.
+pub fn write_read_only(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_prepared(scratches, path, bytes, make_read_only)
+}
+
+fn write_prepared(
+    scratches: &Path,
+    path: &Path,
+    bytes: &[u8],
+    prepare: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    create_lasting_folder(parent(path))?;
     let (scratch, file) = create_scratch(scratches)?;
-    let written = write_synced(&scratch, file, bytes).and_then(|()| {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-        attempt("write", path, || fs::rename(&scratch, path))
-    });
+    let written =
+        write_synced(&scratch, file, bytes).and_then(|()| prepare(&scratch)).and_then(|()| {
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
+            attempt("write", path, || fs::rename(&scratch, path))
+        });
     if written.is_err() {
         let _ = remove_file(&scratch);
     }
@@ -245,6 +268,11 @@ pub fn link(from: &Path, to: &Path) -> Result<bool, Error> {
     })
 }
 
+/// Adds bytes at the end of a file that [`append()`] opened.
+pub fn add(path: &Path, mut file: &fs::File, bytes: &[u8]) -> Result<(), Error> {
+    attempt("write", path, || file.write_all(bytes))
+}
+
 /// Opens a plain file to which lines are added at the end. No link is followed, no pipe waited for.
 pub fn append(path: &Path) -> Result<fs::File, Error> {
     create_folder(parent(path))?;
@@ -258,7 +286,7 @@ pub fn append(path: &Path) -> Result<fs::File, Error> {
 
 /// Moves a synced file or folder to a place on the same file system, replacing a file there.
 pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    create_folder(parent(to))?;
+    create_lasting_folder(parent(to))?;
     #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
     attempt("move to", to, || fs::rename(from, to))?;
     sync_folder(parent(to))
@@ -281,10 +309,26 @@ pub fn sync_folder(folder: &Path) -> Result<(), Error> {
     })
 }
 
+/// Gives a file that has other names a content of its own: what is done to it reaches none of them.
+pub fn part_from_other_names(path: &Path) -> Result<(), Error> {
+    let names = attempt("look at", path, || fs::symlink_metadata(path))?.nlink();
+    if names > 1 { write(path, &plain::map(path)?) } else { Ok(()) }
+}
+
 /// Creates a folder and those above it.
 pub fn create_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
     attempt("create", folder, || if folder.is_dir() { Ok(()) } else { fs::create_dir_all(folder) })
+}
+
+/// Creates a folder and those above it, and makes their names last through a power cut.
+fn create_lasting_folder(folder: &Path) -> Result<(), Error> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    create_lasting_folder(parent(folder))?;
+    create_folder(folder)?;
+    sync_folder(parent(folder))
 }
 
 /// Takes away the right to write a file.

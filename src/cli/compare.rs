@@ -11,6 +11,7 @@ use crate::cli::args::LayoutArgs;
 use crate::cli::args::StudyArgs;
 use crate::cli::failure::Failure;
 use crate::cli::results;
+use crate::cli::results::Finder;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
@@ -38,10 +39,14 @@ pub(crate) fn run(
     let difference = Difference::between(&old, new);
     let store = Store::open(cache)?;
     let layout = results::layout(opened.manifest.document.table.as_ref(), &LayoutArgs::default())?;
+    let finders = (Finder::new(&old, &store), Finder::new(new, &store));
     let studies = (
-        Study::with_cells(&old, &results::finder(&old, &store))?,
-        Study::with_cells(new, &results::finder(new, &store))?,
+        Study::with_cells(&old, &|input| finders.0.find(input)),
+        Study::with_cells(new, &|input| finders.1.find(input)),
     );
+    finders.0.sound()?;
+    finders.1.sound()?;
+    let studies = (studies.0?, studies.1?);
     let rivals = match Rivals::build(&studies.0, &studies.1, &layout) {
         Err(LayoutError::NoScores) => None,
         rivals => Some(rivals?),

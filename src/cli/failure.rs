@@ -112,7 +112,10 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stages { .. } | Self::Differ { .. } => 1,
-            Self::Usage { .. } | Self::Manifest { .. } | Self::File(_) => 2,
+            Self::Usage { .. }
+            | Self::Manifest { .. }
+            | Self::File(_)
+            | Self::Store(store::Error::Taken { .. }) => 2,
             Self::Store(_) | Self::Damaged { .. } | Self::Artifact(_) => 3,
             Self::Interrupted => 130,
         }

@@ -28,7 +28,11 @@ pub(crate) fn run(
     let (mut count, mut size) = (0, 0);
     for (id, record) in &found.made {
         let task = found.plan.task(*id);
-        let folder = if alone { output.to_owned() } else { output.join(task.to_string()) };
+        let folder = if alone {
+            output.to_owned()
+        } else {
+            output.join(files::file_name(&task.to_string()))
+        };
         let outputs = record.outputs.iter();
         for (port, artifact) in
             outputs.filter(|(port, _)| wanted.is_none_or(|name| *name == **port))

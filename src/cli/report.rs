@@ -10,6 +10,7 @@ use crate::cli::args::StudyArgs;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
 use crate::cli::results;
+use crate::cli::results::Finder;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::files;
@@ -31,7 +32,10 @@ pub(crate) fn run(
     let document = &opened.manifest.document;
     let layout = results::layout(document.table.as_ref(), &LayoutArgs::default())?;
     let store = Store::open(cache)?;
-    let study = Study::with_figures(&opened.plan, &results::finder(&opened.plan, &store))?;
+    let finder = Finder::new(&opened.plan, &store);
+    let study = Study::with_figures(&opened.plan, &|input| finder.find(input));
+    finder.sound()?;
+    let study = study?;
     let table = StudyTable::build(&study, &layout)?;
     let imprint = Imprint {
         date: clock::date(clock::seconds_since_1970()),

@@ -1,29 +1,58 @@
 //! What tables and reports are made of: a plan's outputs in the cache, and the layout asked for.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use crate::artifact::Tree;
 use crate::cli::args::LayoutArgs;
 use crate::cli::failure::Failure;
 use crate::engine;
+use crate::engine::Status;
 use crate::manifest::Located;
 use crate::manifest::TableSpec;
 use crate::plan::InputRef;
 use crate::plan::Plan;
+use crate::plan::TaskId;
 use crate::report::Found;
 use crate::report::Layout;
 use crate::report::LayoutError;
+use crate::store;
 use crate::store::Store;
 
-/// Returns a function that tells what the cache holds of an output.
-pub(crate) fn finder(plan: &Plan, store: &Store) -> impl Fn(InputRef) -> Option<Found> {
-    let status = engine::status(plan, store);
-    move |input| {
-        let record = status.get(&input.task)?.record()?;
+/// Tells what the cache holds of a plan's outputs, after a look at every byte of it: what is published
+/// rests on nothing that is damaged.
+pub(crate) struct Finder<'a> {
+    store: &'a Store,
+    status: BTreeMap<TaskId, Status>,
+    /// The first that cannot be used.
+    fault: RefCell<Option<store::Error>>,
+}
+
+impl<'a> Finder<'a> {
+    /// Looks up the tasks of a plan.
+    pub(crate) fn new(plan: &Plan, store: &'a Store) -> Self {
+        Self { store, status: engine::status(plan, store), fault: RefCell::default() }
+    }
+
+    /// Returns an output, where it is there and sound.
+    pub(crate) fn find(&self, input: InputRef) -> Option<Found> {
+        let record = self.status.get(&input.task)?.record()?;
         let output = record.outputs.get(&*input.port)?;
-        Some(Found {
-            digest: output.digest,
-            tree: Tree(store.files(output)),
-            summary: output.summary.clone(),
-        })
+        match self.store.checked_tree(output.digest) {
+            Ok(files) => {
+                let (digest, summary) = (output.digest, output.summary.clone());
+                Some(Found { digest, tree: Tree(files), summary })
+            }
+            Err(error) => {
+                self.fault.borrow_mut().get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// Answers what was wrong with what was asked for.
+    pub(crate) fn sound(self) -> Result<(), store::Error> {
+        self.fault.into_inner().map_or(Ok(()), Err)
     }
 }
 

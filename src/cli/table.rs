@@ -7,6 +7,7 @@ use crate::cli::args::StudyArgs;
 use crate::cli::args::TableFormat;
 use crate::cli::failure::Failure;
 use crate::cli::results;
+use crate::cli::results::Finder;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::report::Study;
@@ -23,7 +24,10 @@ pub(crate) fn run(
     let opened = study::open(args, cache, screen)?;
     let layout = results::layout(opened.manifest.document.table.as_ref(), asked)?;
     let store = Store::open(cache)?;
-    let study = Study::with_cells(&opened.plan, &results::finder(&opened.plan, &store))?;
+    let finder = Finder::new(&opened.plan, &store);
+    let study = Study::with_cells(&opened.plan, &|input| finder.find(input));
+    finder.sound()?;
+    let study = study?;
     let table = StudyTable::build(&study, &layout)?;
     match asked.format {
         TableFormat::Text => screen.print(&table.to_text()),

@@ -88,6 +88,7 @@ impl Listener for Terminal<'_> {
             }
             Event::Ticked { task, tick, .. } => self.tick(*task, tick),
             Event::Noted { label, text, .. } => tracing::info!("{label}: {text}"),
+            Event::Warned { label, text, .. } => tracing::warn!("{label}: {text}"),
             Event::Finished { task, label, seconds, outputs } => {
                 self.end(*task);
                 let facts: Vec<String> =

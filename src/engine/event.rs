@@ -82,6 +82,15 @@ pub enum Event {
         /// What it said.
         text: String,
     },
+    /// A running task said something that whoever uses its result should know.
+    Warned {
+        /// Place in the plan.
+        task: TaskId,
+        /// Name in the plan.
+        label: String,
+        /// What it said.
+        text: String,
+    },
     /// A task ran to its end and its outputs are in the cache.
     Finished {
         /// Place in the plan.

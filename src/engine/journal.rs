@@ -1,7 +1,7 @@
 //! The journal: every event of a run as one line of JSON, kept with the cache.
 
 use std::fs::File;
-use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::engine::Event;
 use crate::engine::Listener;
+use crate::files;
 use crate::store;
 use crate::store::Store;
 
@@ -25,13 +26,15 @@ pub struct Line {
 /// The journal of a run, open for writing.
 #[derive(Debug)]
 pub(super) struct Journal {
+    path: PathBuf,
     file: File,
     start: Instant,
 }
 
 impl Journal {
     pub(super) fn open(store: &Store, run: &str) -> Result<Self, store::Error> {
-        Ok(Self { file: store.open_journal(run)?, start: Instant::now() })
+        let (path, file) = (store.journal(run), store.open_journal(run)?);
+        Ok(Self { path, file, start: Instant::now() })
     }
 }
 
@@ -41,6 +44,6 @@ impl Listener for Journal {
         let mut text = serde_json::to_string(&line).expect("events have string keys");
         text.push('\n');
         // A full disk must not end a run over its diary: what matters is refused when published.
-        let _ = (&self.file).write_all(text.as_bytes());
+        drop(files::add(&self.path, &self.file, text.as_bytes()));
     }
 }

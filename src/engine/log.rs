@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,8 +37,8 @@ impl TaskLog {
         if written.file.is_none() {
             written.file = files::append(&self.path).ok();
         }
-        if let Some(file) = &mut written.file {
-            let _ = writeln!(file, "{text}");
+        if let Some(file) = &written.file {
+            drop(files::add(&self.path, file, format!("{text}\n").as_bytes()));
         }
         if written.tail.len() == TAIL {
             written.tail.pop_front();

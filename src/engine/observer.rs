@@ -19,6 +19,8 @@ pub(super) enum Signal {
     Tick(Tick),
     /// A line worth logging.
     Note(String),
+    /// A line that whoever uses the result should know.
+    Warning(String),
 }
 
 /// Watches one running stage.
@@ -74,6 +76,10 @@ impl Observer for Watch<'_> {
 
     fn note(&self, text: &str) {
         (self.tell)(Signal::Note(text.to_owned()));
+    }
+
+    fn warn(&self, text: &str) {
+        (self.tell)(Signal::Warning(text.to_owned()));
     }
 
     fn said(&self, line: &str) {

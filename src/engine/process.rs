@@ -139,6 +139,7 @@ impl Process {
             match self.replies.recv_timeout(LOOK) {
                 Ok(Heard::Reply(Reply::Tick(tick))) => watch.tick(&tick),
                 Ok(Heard::Reply(Reply::Note(text))) => watch.note(&text),
+                Ok(Heard::Reply(Reply::Warning(text))) => watch.warn(&text),
                 Ok(Heard::Reply(Reply::Done(produced))) => return (Ok(produced), true),
                 Ok(Heard::Reply(Reply::Failed { problem, help, stopped, fit })) => {
                     return (Err(Failure { problem, help, stopped }), fit);

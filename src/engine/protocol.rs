@@ -74,6 +74,8 @@ pub enum Reply {
     Tick(Tick),
     /// A line worth logging.
     Note(String),
+    /// A line that whoever uses the result should know.
+    Warning(String),
     /// The job ended well; the worker is ready for the next.
     Done(BTreeMap<String, Produced>),
     /// The job ended without a result.

@@ -341,7 +341,7 @@ impl<'a> Run<'a> {
         match message {
             Message::Said(signal) => {
                 match &signal {
-                    Signal::Note(text) => self.log(id).line(text),
+                    Signal::Note(text) | Signal::Warning(text) => self.log(id).line(text),
                     Signal::Tick(tick) => self.trainings.reach(id, tick.done as usize),
                 }
                 self.teller.signal(id, signal);

@@ -50,6 +50,7 @@ impl Teller<'_> {
         self.tell(&match signal {
             Signal::Tick(tick) => Event::Ticked { task, label, tick },
             Signal::Note(text) => Event::Noted { task, label, text },
+            Signal::Warning(text) => Event::Warned { task, label, text },
         });
     }
 

@@ -105,6 +105,7 @@ fn answer(
     let tell = |signal: Signal| match signal {
         Signal::Tick(tick) => say(Reply::Tick(tick)),
         Signal::Note(text) => say(Reply::Note(text)),
+        Signal::Warning(text) => say(Reply::Warning(text)),
     };
     let stop = || cancel.load(Ordering::SeqCst);
     let watch = Watch::new(&tell, &stop);

@@ -91,6 +91,7 @@ pub(in crate::ml) fn save(
     let passing = folder.join(course.checkpoint(checkpoint.epoch));
     let target = if lasting.exists() { lasting } else { passing };
     let placed = written
+        .and_then(|()| files::sync_folder(&scratch))
         .and_then(|()| files::remove_folder(&target))
         .and_then(|()| files::rename(&scratch, &target));
     if placed.is_err() {
@@ -123,7 +124,7 @@ pub(in crate::ml) fn furthest(
             Err(error) => {
                 let text =
                     format!("checkpoint of epoch {epoch} is passed over: {error} (`{name}`)");
-                cx.observer.note(&text);
+                cx.observer.warn(&text);
             }
         }
     }

@@ -35,6 +35,11 @@ pub trait Observer: Sync {
     /// Hears something worth a line in the log.
     fn note(&self, text: &str);
 
+    /// Hears something that whoever uses the result should know, also where little is told.
+    fn warn(&self, text: &str) {
+        self.note(text);
+    }
+
     /// Hears a line of a program that the stage runs: for its log alone.
     fn said(&self, _line: &str) {}
 

@@ -128,7 +128,7 @@ impl Stage for Split {
             cx.observer.note(&format!("{left_out} of {} images are in no part", images.len()));
         }
         for note in notes::notes(&images.samples, &images.classes, &chosen) {
-            cx.observer.note(&note);
+            cx.observer.warn(&note);
         }
         let torn = copies.across(&chosen);
         if let Some(told) = torn.told(&images.samples) {
@@ -137,7 +137,7 @@ impl Stage for Split {
                     "draw parts with `duplicates: group`, or take one of each pair out of the source; `duplicates: warn` goes on all the same",
                 ));
             }
-            cx.observer.note(&told);
+            cx.observer.warn(&told);
         }
         let duplicates = torn.table(&images.samples);
         let [train, validation, test] = chosen;

@@ -17,6 +17,7 @@ use crate::store::Listing;
 use crate::store::Output;
 use crate::store::Record;
 use crate::store::layout::FORMAT;
+use crate::store::layout::JOURNAL;
 use crate::store::layout::Layout;
 use crate::store::layout::TAG;
 use crate::store::layout::digest_of_name;
@@ -90,11 +91,29 @@ impl Store {
             sweep::sweep_strangers(&self.layout)?;
             sweep::sweep(self)?; // only in a cache: the folder might be anything else
         } else {
+            self.refuse_taken()?;
             files::write(&self.layout.tag(), TAG.as_bytes())?;
             files::write(&self.layout.version(), format!("{FORMAT}\n").as_bytes())?;
         }
         self.prepared.get_or_init(|| ());
         Ok(())
+    }
+
+    /// Refuses to make a cache where somebody keeps other things: what a cache does not need it removes one
+    /// day. A `README.md`, hidden files and what a new file system holds may be there.
+    fn refuse_taken(&self) -> Result<(), Error> {
+        let tag = plain::read(&self.layout.tag(), LONGEST_VERSION.max(TAG.len() as u64));
+        if tag.is_ok_and(|tag| tag == TAG.as_bytes()) {
+            return Ok(()); // another process makes it, or was killed while it did
+        }
+        let is_foreign = |name: &String| {
+            !name.starts_with('.')
+                && !["README.md", "lost+found", "CACHEDIR.TAG"].contains(&name.as_str())
+        };
+        match files::names(&self.layout.root)?.into_iter().find(is_foreign) {
+            Some(found) => Err(Error::Taken { folder: self.layout.root.clone(), found }),
+            None => Ok(()),
+        }
     }
 
     /// Returns the record that a recipe led to, if it is there and whole.
@@ -234,7 +253,7 @@ impl Store {
 
     /// Returns the file to which a run's journal goes.
     pub fn journal(&self, run: &str) -> PathBuf {
-        self.layout.run(run).join("events.jsonl")
+        self.layout.run(run).join(JOURNAL)
     }
 
     /// Returns the file to which a task's log goes.
@@ -319,12 +338,16 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_no_cache_is_never_swept() {
+    fn a_folder_that_holds_other_things_becomes_no_cache() {
         let folder = tempfile::tempdir().unwrap();
         let mine = folder.path().join(format!("scratch/{}/mine", Digest::of_bytes(b"")));
         files::write(&mine, b"precious").unwrap();
+        let error = Store::open(folder.path()).unwrap().prepare().unwrap_err();
+        assert!(error.to_string().ends_with("holds other things, such as `scratch`"), "{error}");
+        assert!(mine.exists() && !folder.path().join("VERSION").exists());
+        let tag = folder.path().join("CACHEDIR.TAG");
+        files::write(&tag, super::TAG.as_bytes()).unwrap(); // by a process that was killed then
         Store::open(folder.path()).unwrap().prepare().unwrap();
-        assert!(mine.exists());
     }
 
     #[test]

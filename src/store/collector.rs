@@ -457,10 +457,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let path = |name: &str| store.checkpoints(key(name)).join("epoch-000001/state");
+        let _lease = store.lookup(key("training")).unwrap();
         for name in ["dead", "kept", "training"] {
             files::write(&path(name), b"state").unwrap();
         }
-        let _lease = store.lookup(key("training")).unwrap();
         let policy = Policy { checkpoints: BTreeSet::from([key("kept")]), ..all() };
         let told = store.collect(&policy).unwrap();
         assert_eq!((told.checkpoints, told.bytes), (1, 5));

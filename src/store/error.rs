@@ -27,6 +27,14 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder that holds other things was to become a cache.
+    #[error("`{}` is no cache, and holds other things, such as `{found}`", folder.display())]
+    Taken {
+        /// The folder.
+        folder: PathBuf,
+        /// Name of one of them.
+        found: String,
+    },
     /// Another version of this program wrote the cache.
     #[error(
         "the cache `{}` has format {found}; this program knows formats up to {known}",
@@ -109,6 +117,9 @@ impl Error {
             Self::NoCache { .. } => {
                 Some("name the cache with `--cache DIR`, or run a manifest first".to_owned())
             }
+            Self::Taken { .. } => Some(
+                "name a folder that is empty or does not exist yet with `--cache DIR`".to_owned(),
+            ),
             Self::Newer { .. } => {
                 Some("update `ablate`, or use another cache with `--cache DIR`".to_owned())
             }

@@ -4,7 +4,6 @@
 //! which task, and when last. The lock of a hold lives as long as its run.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -96,11 +95,7 @@ impl Hold<'_> {
             serde_json::to_writer(&mut text, note).expect("notes have string keys");
             text.push(b'\n');
         }
-        let mut file = files::append(&self.path)?;
-        let written = file.write_all(&text);
-        written.map_err(|source| {
-            files::Error { action: "write", path: self.path.clone(), source }.into()
-        })
+        Ok(files::add(&self.path, &files::append(&self.path)?, &text)?)
     }
 }
 

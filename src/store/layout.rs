@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::files::file_name;
 use crate::files::plain;
 use crate::files::plain::Sort;
 use crate::store::Error;
@@ -14,6 +15,9 @@ pub(super) const FORMAT: u32 = 1;
 /// What tells backup programs to leave the folder out (<https://bford.info/cachedir/>).
 pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 # This folder is a cache made by ablate; all in it can be computed again.\n";
+
+/// Name of a run's journal in its folder.
+pub(super) const JOURNAL: &str = "events.jsonl";
 
 /// The folders of a cache.
 const FOLDERS: [&str; 8] =
@@ -146,13 +150,6 @@ fn refuse_link(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Returns a text as a file name: everything but letters, digits and a few signs becomes `_`.
-fn file_name(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_alphanumeric() || "-_+=,[]".contains(c) { c } else { '_' })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::Digest;
@@ -163,7 +160,8 @@ mod tests {
     fn no_label_leads_out_of_the_folder_of_its_run() {
         let layout = Layout { root: "/cache".into() };
         let path = layout.log("2026", "../fit[arm=a/b,seed=1]");
-        assert_eq!(path.to_str(), Some("/cache/runs/2026/logs/___fit[arm=a_b,seed=1].log"));
+        let name = path.strip_prefix("/cache/runs/2026/logs").unwrap().to_str().unwrap();
+        assert!(name.starts_with("_fit[arm=a_b,seed=1]-") && !name.contains('/'), "{name}");
     }
 
     #[test]

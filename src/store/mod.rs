@@ -4,6 +4,7 @@
 //! is there. Knows digests and files; does not know what a task, a key or an artifact means.
 
 mod cache;
+mod checkpoints;
 mod choice;
 mod collection;
 mod collector;

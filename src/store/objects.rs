@@ -54,10 +54,9 @@ pub(super) fn take_in(layout: &Layout, folder: &Path) -> Result<Listing, Error> 
 pub(super) fn keep_list(layout: &Layout, output: &Output, scratch: &Path) -> Result<(), Error> {
     let text = output.blobs.text();
     let path = layout.object(output.digest);
-    if !is_there(&path, text.len() as u64) {
+    if !is_sound(&path, text.len() as u64, output.digest) {
         clear_way(&path)?;
-        files::write_through(scratch, &path, text.as_bytes())?;
-        files::make_read_only(&path)?;
+        files::write_read_only(scratch, &path, text.as_bytes())?;
     }
     Ok(())
 }
@@ -73,9 +72,10 @@ pub(super) fn is_whole(layout: &Layout, blob: &Blob) -> bool {
 }
 
 fn take_in_file(layout: &Layout, path: TreePath, file: &Path, size: u64) -> Result<Blob, Error> {
+    files::part_from_other_names(file)?;
     let digest = plain::digest(file)?;
     let object = layout.object(digest);
-    if !is_there(&object, size) {
+    if !is_sound(&object, size, digest) {
         files::sync(file)?;
         files::make_read_only(file)?;
         clear_way(&object)?;
@@ -94,6 +94,12 @@ pub(super) fn clear_way(path: &Path) -> Result<(), Error> {
 
 fn is_there(path: &Path, size: u64) -> bool {
     plain::look(path) == Some((Sort::File, size))
+}
+
+/// Returns whether a file is there with the content that it should have: what was damaged on the disk is
+/// replaced when it is computed again.
+fn is_sound(path: &Path, size: u64, content: Digest) -> bool {
+    is_there(path, size) && plain::digest(path).is_ok_and(|found| found == content)
 }
 
 /// Returns the digest that an object's two-part name stands for; nothing for what is no object,

@@ -21,7 +21,10 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::files;
+use crate::files::plain;
 
+/// Longest lock file, bytes: none of ours comes near it.
+pub(super) const LONGEST_LOCK: u64 = 4096;
 /// Time between two beats.
 const BEAT: Duration = Duration::from_secs(5);
 /// Time without a beat after which a holder on another machine counts as dead: longer than network
@@ -102,9 +105,13 @@ impl Hearts {
     }
 
     /// Returns whether the holder of a lock file, whose lock was free to take here, lives on another
-    /// machine. It counts as alive until it was watched for long enough.
+    /// machine. It counts as alive until it was watched for long enough. What is no lock of ours, a link or
+    /// a file without end, has no holder.
     pub(super) fn is_alive(&self, path: &Path) -> Result<bool, files::Error> {
-        let text = files::read(path)?;
+        let text = match plain::read(path, LONGEST_LOCK) {
+            Err(error) if error.is_strange() => return Ok(false),
+            text => text?,
+        };
         let mut watched = locked(&self.watched);
         if text.is_empty() || text.starts_with(self.own.kernel().as_bytes()) {
             watched.remove(path);
@@ -126,7 +133,7 @@ impl Hearts {
 impl Own {
     fn kernel(&self) -> &str {
         self.kernel.get_or_init(|| {
-            let read = files::read("/proc/sys/kernel/random/boot_id".as_ref());
+            let read = plain::read("/proc/sys/kernel/random/boot_id".as_ref(), LONGEST_LOCK);
             let text = read.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
             text.unwrap_or_else(|_| "unknown".to_owned())
         })

@@ -23,6 +23,7 @@ use crate::store::hold::holder_of;
 use crate::store::hold::lock_of;
 use crate::store::hold::tell_file;
 use crate::store::key;
+use crate::store::layout::JOURNAL;
 use crate::store::layout::digest_of_text;
 use crate::store::lock::Holder;
 use crate::store::lock::Lock;
@@ -236,8 +237,12 @@ impl Survey {
             if !is_folder(&folder) {
                 continue;
             }
+            let inside = files::names(&folder)?;
+            if !inside.iter().any(|file| file == JOURNAL || holder_of(file).is_some()) {
+                continue; // no run left this
+            }
             let mut holder = Holder::Nobody;
-            for file in files::names(&folder)? {
+            for file in inside {
                 if let Some(text) = holder_of(&file) {
                     holder = holder.max(Lock::holder(store, lock_of(&name, text))?);
                 }

@@ -12,9 +12,7 @@ use crate::store::layout::Layout;
 use crate::store::layout::digest_of_name;
 use crate::store::lock;
 use crate::store::lock::Lock;
-
-/// Longest lock file, bytes: none of ours comes near it.
-const LONGEST_LOCK: u64 = 4096;
+use crate::store::pulse::LONGEST_LOCK;
 
 /// Removes links, pipes and devices where locks and checkpoints lie, and locks that say too much:
 /// whoever brought the cache put them there, and a lock is written to, a checkpoint gone on from.

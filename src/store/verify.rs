@@ -16,6 +16,7 @@ use crate::store::Error;
 use crate::store::Record;
 use crate::store::Store;
 use crate::store::cache::named_by_digests;
+use crate::store::checkpoints;
 use crate::store::lock::Lock;
 use crate::store::objects;
 use crate::store::sweep;
@@ -55,18 +56,18 @@ pub struct Verdict {
     pub objects: usize,
     /// Their size, bytes.
     pub bytes: u64,
-    /// Files, records and recipes that are not what their names say.
+    /// Files, records, recipes and checkpoints that are not what their names say.
     pub damaged: Vec<Damaged>,
     /// Files that records name and that are not there.
     pub missing: Vec<Missing>,
-    /// Paths of whole files that no record names: harmless, left by a run that was cut off.
+    /// Paths of files that no record names: harmless, left by a run that was cut off, or not the cache's.
     pub orphaned: Vec<String>,
 }
 
 /// What a repair removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Removed {
-    /// Damaged files and recipes.
+    /// Damaged files, recipes and checkpoints.
     pub files: usize,
     /// Records of what is no longer whole.
     pub records: usize,
@@ -88,6 +89,8 @@ impl Store {
         if self.layout.objects().exists() {
             self.check_objects(&named, &mut verdict)?;
         }
+        let damaged = checkpoints::damaged(&self.layout)?;
+        verdict.damaged.extend(damaged.into_iter().map(|(path, why)| Damaged::new(path, &why)));
         verdict.damaged.sort();
         Ok(verdict)
     }
@@ -174,8 +177,13 @@ impl Store {
     /// Hashes all objects: small ones side by side, each on one core, large ones one after the other,
     /// each on all cores, so that neither waits for the other.
     fn check_objects(&self, named: &BTreeSet<Digest>, verdict: &mut Verdict) -> Result<(), Error> {
-        let mut found = plain::walk(&self.layout.objects())?;
-        found.retain(|found| objects::digest_of_name(&found.name).is_some());
+        let found = plain::walk(&self.layout.objects())?;
+        let is_ours = |found: &Entry| objects::digest_of_name(&found.name).is_some();
+        let (found, others): (Vec<Entry>, Vec<Entry>) = found.into_iter().partition(is_ours);
+        let is_scratch =
+            |name: &str| name.rsplit('/').next().is_some_and(|last| last.starts_with('.'));
+        let others = others.into_iter().filter(|other| !is_scratch(&other.name));
+        verdict.orphaned.extend(others.map(|other| format!("objects/{}", other.name)));
         let (files, strangers): (Vec<Entry>, Vec<Entry>) =
             found.into_iter().partition(|found| found.sort == Sort::File);
         let stranger = |found: &Entry| (found.name.clone(), format!("it is {}", found.sort));

@@ -172,3 +172,24 @@ fn what_a_killed_engine_left_of_a_training_that_is_done_goes_with_the_next_run_t
     sandbox.run(&[&["run", "study.yaml", "-q"], &often[..]].concat()).ends_with(0);
     assert_eq!(passing(&sandbox), Vec::<PathBuf>::new());
 }
+
+#[test]
+fn a_damaged_checkpoint_is_found_warned_of_and_passed_over() {
+    let Some(sandbox) = study() else { return };
+    run(&sandbox, &["gan"]);
+    let checkpoints = files::walk(&sandbox.path("cache/checkpoints")).expect("checkpoints");
+    let state = checkpoints.into_iter().find(|found| found.name.ends_with("state.safetensors"));
+    let state = state.expect("one after the last epoch");
+    let mut bytes = files::read(&state.path).expect("a file");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    files::write(&state.path, &bytes).expect("the test may write");
+    let told = sandbox.run(&["cache", "verify"]).ends_with(3).stdout;
+    assert!(told.contains("the content of `state.safetensors` is not what"), "{told}");
+    let longer = "stages.gan.params.schedule=[{epochs: 3, learning_rate: 1.0e-3}]";
+    let (made, said) = run(&sandbox, &["gan", "--set", longer, "-q"]);
+    assert!(said.contains("WARN gan: checkpoint of epoch 2 is passed over"), "{said}");
+    let alone = study().expect("there is a worker");
+    assert_eq!(made, run(&alone, &["gan", "--set", longer]).0);
+    sandbox.run(&["cache", "verify", "--repair"]).ends_with(0);
+    sandbox.run(&["cache", "verify"]).ends_with(0);
+}

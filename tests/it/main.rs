@@ -16,6 +16,7 @@ mod courses;
 mod docs;
 mod editor;
 mod exec;
+mod foreign;
 mod garbage;
 mod generated;
 mod hostile;

@@ -1,6 +1,7 @@
 //! A whole study, small: all nine kinds run, come from the cache, and run again where a change
 //! reaches them.
 
+use ablate::files;
 use serde_json::Value;
 
 use crate::processes::children_of;
@@ -118,6 +119,23 @@ fn a_study_runs_comes_from_the_cache_and_runs_again_where_a_change_reaches() {
     let shown = sandbox.run(&["show", "study.yaml", "score[arm=none,seed=1]"]).ends_with(0).stdout;
     assert!(shown.contains("correct"), "{shown}");
     sandbox.run(&["cache", "verify"]).ends_with(0);
+    nothing_damaged_is_published(&sandbox);
+}
+
+/// Flips a bit in a file of scores, of which the program only knows what its digest says.
+fn nothing_damaged_is_published(sandbox: &Sandbox) {
+    let objects = files::walk(&sandbox.path("cache/objects")).expect("objects").into_iter();
+    let mut read = objects.map(|found| (files::read(&found.path).expect("an object"), found.path));
+    let is_of_scores = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("\"accuracy\"");
+    let (mut bytes, path) = read.find(|(bytes, _)| is_of_scores(bytes)).expect("scores");
+    let digit = bytes.iter().rposition(u8::is_ascii_digit).expect("a number");
+    bytes[digit] ^= 1;
+    files::write(&path, &bytes).expect("the test may write");
+    for command in [&["table", "study.yaml"][..], &["report", "study.yaml", "-o", "other.html"]] {
+        let told = sandbox.run(command).ends_with(3);
+        assert!(told.stderr.contains("is damaged") && told.stdout.is_empty(), "{}", told.stderr);
+    }
+    assert!(!sandbox.path("other.html").exists());
 }
 
 /// Returns the digest of each score.
