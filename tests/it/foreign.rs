@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::path::PathBuf;
 
 use ablate::files;
@@ -26,11 +27,14 @@ fn study(text: &str) -> Sandbox {
 /// Returns the largest object of the cache.
 fn largest(sandbox: &Sandbox) -> PathBuf {
     let objects = files::walk(&sandbox.path("cache/objects")).expect("objects").into_iter();
-    objects.map(|found| found.path).max_by_key(|path| files::size(path).unwrap()).unwrap()
+    objects
+        .map(|found| found.path)
+        .max_by_key(|path| files::size(path).expect("a size"))
+        .expect("one")
 }
 
 /// Flips the last bit of a read-only file.
-fn flip(path: &PathBuf) {
+fn flip(path: &Path) {
     let mut bytes = files::read(path).expect("a file");
     *bytes.last_mut().expect("a byte") ^= 1;
     files::write(path, &bytes).expect("the test may write");
@@ -70,7 +74,12 @@ fn a_lock_without_end_is_not_read() {
     let lock = ablate::digest::Digest::of_value(&("run", &run, holder));
     let path = sandbox.path(&format!("cache/locks/{lock}.lock"));
     sandbox.write(&format!("cache/locks/{lock}.lock"), "");
-    fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("a lock")
+        .set_len(1 << 40)
+        .expect("a long one");
     for command in [&["cache", "stats"][..], &["cache", "gc", "--older-than", "30d", "--dry-run"]] {
         sandbox.run(command).ends_with(0);
     }
@@ -98,7 +107,7 @@ stages:
     let names = files::names(&sandbox.path("in/out")).expect("a folder a task");
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names.contains(&"moved[place=here]".to_owned()), "{names:?}");
-    assert_eq!(files::names(&sandbox.path("in")).unwrap(), ["out"]);
+    assert_eq!(files::names(&sandbox.path("in")).expect("a folder"), ["out"]);
     assert!(!sandbox.path("escaped").exists());
 }
 
