@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod files;
+pub mod guard;
 pub mod seed;
 
 pub mod archive;

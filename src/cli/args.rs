@@ -8,6 +8,7 @@ use clap::Subcommand;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 
+use crate::cli::guard;
 use crate::cli::units;
 
 /// Does this augmentation help? Runs studies on medical images from one manifest, and runs again
@@ -191,6 +192,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Stand guard for a run, over a line that only a run has
+    #[command(name = guard::NAME, hide = true)]
+    Guard,
     /// Print the JSON schema of manifests, for editors
     Schema,
     /// Write a commented manifest to start from

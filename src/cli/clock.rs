@@ -42,7 +42,27 @@ pub(crate) fn machine() -> Option<String> {
 
 /// Returns this machine's main memory, MiB, where it tells.
 pub(crate) fn memory() -> Option<u64> {
-    mebibytes(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    let total = mebibytes(&std::fs::read_to_string("/proc/meminfo").ok()?)?;
+    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let limits = control_groups(&group);
+    let limits = limits.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    let bytes = limits.filter_map(|text| text.trim().parse::<u64>().ok()); // `max` where there is none
+    Some(bytes.map(|bytes| bytes >> 20).fold(total, u64::min))
+}
+
+/// Returns the files with the limits of a process's control group and of those that it lies in: what a
+/// container or a cluster's scheduler grants. Version 2 of control groups.
+fn control_groups(text: &str) -> Vec<String> {
+    let Some(own) = text.lines().find_map(|line| line.strip_prefix("0::/")) else {
+        return Vec::new();
+    };
+    let mut path = "/sys/fs/cgroup".to_owned();
+    let mut limits = vec![format!("{path}/memory.max")];
+    for part in own.split('/').filter(|part| !part.is_empty() && *part != "..") {
+        path = format!("{path}/{part}");
+        limits.push(format!("{path}/memory.max"));
+    }
+    limits
 }
 
 fn mebibytes(text: &str) -> Option<u64> {
@@ -58,6 +78,14 @@ mod tests {
         let text = "MemTotal:       24689764 kB\nMemFree:        10 kB\n";
         assert_eq!(super::mebibytes(text), Some(24_111));
         assert_eq!(super::mebibytes("MemTotal: much"), None);
+    }
+
+    #[test]
+    fn limits_are_those_of_all_groups_that_a_process_lies_in() {
+        let limits = super::control_groups("0::/slurm/job_7\n");
+        assert_eq!(limits.len(), 3);
+        assert_eq!(limits[2], "/sys/fs/cgroup/slurm/job_7/memory.max");
+        assert!(super::control_groups("4:memory:/old\n").is_empty());
     }
 
     #[test]

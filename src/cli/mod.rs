@@ -13,6 +13,7 @@ mod fmt;
 mod gc;
 mod get;
 mod graph;
+mod guard;
 mod init;
 mod kinds;
 mod log;
@@ -75,6 +76,10 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Table { study, layout } => table::run(study, layout, cache, screen),
         Command::Report { study, output, form } => report::run(study, output, cache, *form, screen),
         Command::Kinds { kind, form } => kinds::run(kind.as_deref(), *form, screen),
+        Command::Guard => {
+            guard::run();
+            Ok(())
+        }
         Command::Schema => {
             kinds::schema(screen);
             Ok(())

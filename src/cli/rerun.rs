@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::cli::args::Form;
 use crate::cli::args::RerunArgs;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
+use crate::cli::guard;
 use crate::cli::programs;
 use crate::cli::run;
 use crate::cli::screen::Screen;
@@ -62,6 +64,7 @@ pub(crate) fn run(
         pause: std::time::Duration::ZERO,
         worker: run::worker(args.worker.as_deref()),
         programs: args.allow_exec.then(programs::environment),
+        guard: Some(Arc::new(guard::of_this_process())),
         machine: None,
         cancel: &NEVER,
     };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +13,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::clock;
 use crate::cli::environment;
 use crate::cli::failure::Failure;
+use crate::cli::guard;
 use crate::cli::plan;
 use crate::cli::programs;
 use crate::cli::screen::Screen;
@@ -55,6 +57,7 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         fail_fast: args.fail_fast,
         pause: std::time::Duration::from_secs(1),
         programs: args.allow_exec.then(programs::environment),
+        guard: Some(Arc::new(guard::of_this_process())),
         worker: worker(args.worker.as_deref()),
         machine: clock::machine(),
         cancel: &STOP,

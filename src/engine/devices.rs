@@ -30,8 +30,16 @@ impl FromStr for DevicePolicy {
             "cuda" => Ok(Self::Cuda(Vec::new())),
             _ => {
                 let list = text.strip_prefix("cuda:").ok_or_else(wrong)?;
-                let indices = list.split(',').map(str::parse).collect::<Result<_, _>>();
-                indices.map(Self::Cuda).map_err(|_| wrong())
+                let mut indices: Vec<usize> = Vec::new();
+                for number in list.split(',') {
+                    let is_plain = number.bytes().all(|digit| digit.is_ascii_digit());
+                    let index = number.parse().ok().filter(|_| is_plain).ok_or_else(wrong)?;
+                    if indices.contains(&index) {
+                        return Err(format!("`{text}` names the device {index} twice"));
+                    }
+                    indices.push(index);
+                }
+                Ok(Self::Cuda(indices))
             }
         }
     }
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_is_no_device_is_refused() {
-        for text in ["gpu", "cuda:", "cuda:x", "cuda:1,", ""] {
+        for text in ["gpu", "cuda:", "cuda:x", "cuda:1,", "cuda:+1", "cuda:0,0", ""] {
             assert!(text.parse::<DevicePolicy>().is_err(), "{text}");
         }
     }

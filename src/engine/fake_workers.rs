@@ -58,6 +58,7 @@ fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
         pause: std::time::Duration::ZERO,
         worker: WorkerCommand { program: program.into(), arguments, environment },
         programs: None,
+        guard: None,
         machine: Some("here".to_owned()),
         cancel: &NEVER,
     }
@@ -281,4 +282,16 @@ fn a_link_or_a_pipe_that_a_stage_leaves_fails_its_task() {
     help: a stage may leave plain files, by names without control characters
     all is well
     "#);
+}
+
+#[test]
+fn a_worker_that_reads_nothing_of_a_long_job_is_ended_when_its_time_is_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = one_task();
+    plan.tasks[0].resources.time = 1;
+    // Longer than what a pipe takes that nobody reads.
+    plan.tasks[0].stage = "long".repeat(1 << 15);
+    let (_, events) =
+        perform(&plan, folder.path(), &options("sh", &format!("{READY} sleep 1000"), "cpu"));
+    assert!(told(&events).contains("the stage ran past its limit of 1 s"), "{}", told(&events));
 }

@@ -8,15 +8,30 @@ use std::panic::catch_unwind;
 
 use crate::engine::Failure;
 use crate::engine::Job;
+use crate::engine::Options;
 use crate::engine::executor::Executor;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
+use crate::guard::Guard;
 use crate::stage::Context;
 use crate::stage::Produced;
 use crate::stage::StageKind;
 
-/// What programs of the user may inherit of the environment; nothing where none may be started.
-pub(super) type Permission<'a> = Option<&'a BTreeMap<String, OsString>>;
+/// What programs of the user are granted.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Permission<'a> {
+    /// What they may inherit of the environment; nothing where none may be started.
+    pub(super) environment: Option<&'a BTreeMap<String, OsString>>,
+    /// Who ends them where this process is killed.
+    pub(super) guard: Option<&'a Guard>,
+}
+
+impl<'a> Permission<'a> {
+    /// Returns what the options of a run grant.
+    pub(super) fn of(options: &'a Options<'_>) -> Self {
+        Self { environment: options.programs.as_ref(), guard: options.guard.as_deref() }
+    }
+}
 
 /// Runs jobs inside the engine's process, on rayon's threads.
 pub(super) struct Inline<'a> {
@@ -49,7 +64,8 @@ pub(super) fn run_here(
         threads: job.threads,
         sources: job.sources.clone(),
         folder: job.folder.clone(),
-        environment: programs,
+        environment: programs.environment,
+        guard: programs.guard,
         checkpoints: job.checkpoints.clone(),
         observer: watch,
     };

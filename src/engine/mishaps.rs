@@ -15,9 +15,11 @@ use crate::engine::run;
 use crate::engine::toys::NUMBER;
 use crate::engine::toys::SUM;
 use crate::engine::toys::Sketch;
+use crate::files;
 use crate::files::faults;
 use crate::files::faults::Fault;
 use crate::plan::TaskId;
+use crate::store::Policy;
 use crate::store::Store;
 
 /// Two numbers, their sum, and the double of that.
@@ -38,6 +40,11 @@ fn digests(outcome: &Outcome) -> BTreeMap<TaskId, Digest> {
         .collect()
 }
 
+/// Returns a folder in memory where the machine has one: what is asked is not how fast its disk syncs.
+fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Runs the study; returns what each task made, and every problem that was told.
 fn attempt(cache: &Path) -> (BTreeMap<TaskId, Digest>, Vec<String>) {
     let sketch = study();
@@ -53,7 +60,7 @@ fn attempt(cache: &Path) -> (BTreeMap<TaskId, Digest>, Vec<String>) {
 
 #[test]
 fn whichever_change_to_the_cache_fails_it_stays_whole_and_the_next_run_completes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let (wanted, told) = attempt(&folder.path().join("undisturbed"));
     assert!(wanted.len() == 4 && told.is_empty(), "{told:?}");
     for fault in [Fault::Full, Fault::Short, Fault::Broken, Fault::Forbidden] {
@@ -80,6 +87,54 @@ fn whichever_change_to_the_cache_fails_it_stays_whole_and_the_next_run_completes
             let (made, told) = attempt(&cache);
             assert_eq!((made, told), (wanted.clone(), vec![]), "the run after {at}");
             assert!(Store::open(&cache).unwrap().verify().unwrap().is_sound(), "{at}");
+        }
+    }
+}
+
+/// Damages the largest object of a cache.
+fn damage(cache: &Path) {
+    let objects = files::walk(&cache.join("objects")).unwrap().into_iter();
+    let largest = objects.max_by_key(|found| files::size(&found.path).unwrap()).unwrap();
+    let mut bytes = files::read(&largest.path).unwrap();
+    bytes[0] ^= 1;
+    files::remove_file(&largest.path).unwrap();
+    files::write(&largest.path, &bytes).unwrap();
+}
+
+#[test]
+fn whichever_change_fails_while_garbage_goes_or_damage_is_repaired_the_cache_stays_whole() {
+    let folder = quick_folder();
+    let (wanted, _) = attempt(&folder.path().join("undisturbed"));
+    let collect = |store: &Store| {
+        let all = Policy { now: u64::MAX, older_than: Some(0), ..Policy::default() };
+        store.collect(&all).map(drop).map_err(|error| error.to_string())
+    };
+    let repair = |store: &Store| {
+        let verdict = store.verify().unwrap();
+        store.repair(&verdict).map(drop).map_err(|error| error.to_string())
+    };
+    for name in ["collect", "repair"] {
+        for fault in [Fault::Full, Fault::Broken, Fault::Forbidden] {
+            for after in 0.. {
+                let cache = folder.path().join(format!("{name}-{fault:?}-{after}"));
+                attempt(&cache);
+                if name == "repair" {
+                    damage(&cache);
+                }
+                faults::set(&cache, fault, after);
+                let store = Store::open(&cache).unwrap();
+                let told = if name == "repair" { repair(&store) } else { collect(&store) };
+                if !faults::clear(&cache) {
+                    assert!(after > 2, "{name}: {after} changes");
+                    break;
+                }
+                let at = format!("{name}, {fault:?} after {after} changes: {told:?}");
+                let place = format!("{name}-{fault:?}-{after}");
+                assert!(told.is_ok() || told.unwrap_err().contains(&place), "{at}");
+                repair(&Store::open(&cache).unwrap()).unwrap();
+                assert!(Store::open(&cache).unwrap().verify().unwrap().is_sound(), "{at}");
+                assert_eq!(attempt(&cache), (wanted.clone(), vec![]), "the run after {at}");
+            }
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::engine::DevicePolicy;
+use crate::guard::Guard;
 
 /// How to start a worker.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Options<'a> {
     /// What programs of the user may inherit of the environment, by name; absent where none may be
     /// started.
     pub programs: Option<BTreeMap<String, OsString>>,
+    /// Who ends workers and programs where this process is killed; absent where nobody does.
+    pub guard: Option<Arc<Guard>>,
     /// Name of this machine, for the records.
     pub machine: Option<String>,
     /// Set by the user's wish to stop: running stages save a checkpoint and end, nothing new starts.

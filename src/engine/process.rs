@@ -18,9 +18,14 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::Sender;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 use std::time::Instant;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process_group;
 
 use crate::engine::Failure;
 use crate::engine::Job;
@@ -32,6 +37,7 @@ use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
 use crate::engine::protocol::line;
 use crate::engine::protocol::read_line;
+use crate::guard::Guard;
 use crate::stage::Observer;
 use crate::stage::Produced;
 
@@ -46,6 +52,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 enum Heard {
     Reply(Reply),
     Garbage(String),
+    /// It closed its stdout, or its stdin.
+    End,
 }
 
 /// Where the lines of a worker's stderr go: the log of the job that it runs.
@@ -55,7 +63,9 @@ type Ear = Arc<Mutex<Option<TaskLog>>>;
 pub(super) struct Process {
     program: String,
     child: Child,
-    stdin: ChildStdin,
+    guard: Option<Arc<Guard>>,
+    /// Lines to its stdin: whoever sends them does not wait until it reads.
+    requests: Sender<String>,
     replies: Receiver<Heard>,
     ear: Ear,
     stderr_ended: Receiver<()>,
@@ -63,13 +73,16 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a worker and waits until it is ready. What it says meanwhile goes to `log`.
+    /// Starts a worker and waits until it is ready, or until it is to be given up. What it says meanwhile
+    /// goes to `log`.
     pub(super) fn start(
         command: &WorkerCommand,
-        cpu_only: bool,
+        (cpu_only, guard): (bool, Option<Arc<Guard>>),
         log: &TaskLog,
+        give_up: &dyn Fn() -> bool,
     ) -> Result<Self, Failure> {
-        let mut child = Command::new(&command.program)
+        let mut prepared = Command::new(&command.program);
+        prepared
             .args(&command.arguments)
             .args(cpu_only.then_some("--cpu"))
             .env_clear()
@@ -77,17 +90,20 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0) // Ctrl-C is for the engine, which asks its workers to stop
-            .spawn()
-            .map_err(|error| cannot_start(command, &error))?;
+            .process_group(0); // Ctrl-C is for the engine, which asks its workers to stop
+        let cannot = |error: std::io::Error| cannot_start(command, &error);
+        guard.as_ref().map_or(Ok(()), |guard| guard.enrol(&mut prepared)).map_err(cannot)?;
+        let mut child = prepared.spawn().map_err(cannot)?;
+        drop(prepared);
         let ear: Ear = Arc::new(Mutex::new(Some(log.clone())));
-        let stdin = child.stdin.take().expect("stdin is piped");
-        let replies = listen(child.stdout.take().expect("stdout is piped"));
+        let (sender, replies) = channel();
+        listen(child.stdout.take().expect("stdout is piped"), sender.clone());
+        let requests = pass_on(child.stdin.take().expect("stdin is piped"), sender);
         let stderr_ended = drain(child.stderr.take().expect("stderr is piped"), ear.clone());
         let program = command.program.display().to_string();
         let mut process =
-            Self { program, child, stdin, replies, ear, stderr_ended, cuda_devices: 0 };
-        process.shake_hands(log)?;
+            Self { program, child, guard, requests, replies, ear, stderr_ended, cuda_devices: 0 };
+        process.shake_hands(log, give_up)?;
         Ok(process)
     }
 
@@ -96,9 +112,17 @@ impl Process {
         self.cuda_devices
     }
 
-    fn shake_hands(&mut self, log: &TaskLog) -> Result<(), Failure> {
+    fn shake_hands(&mut self, log: &TaskLog, give_up: &dyn Fn() -> bool) -> Result<(), Failure> {
         let rebuild = "run `make build`: engine and worker must be built together";
-        match self.replies.recv_timeout(START) {
+        let start = Instant::now();
+        let first = loop {
+            match self.replies.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) if give_up() => return Err(Failure::stopped()),
+                Err(RecvTimeoutError::Timeout) if start.elapsed() < START => {}
+                first => break first,
+            }
+        };
+        match first {
             Ok(Heard::Reply(Reply::Ready { protocol, cuda_devices })) if protocol == PROTOCOL => {
                 self.cuda_devices = cuda_devices;
                 Ok(())
@@ -113,12 +137,12 @@ impl Process {
                     .help(rebuild))
             }
             Ok(Heard::Garbage(text)) => Err(self.garbage(&text)),
+            Ok(Heard::End) | Err(RecvTimeoutError::Disconnected) => Err(self.death(log)),
             Err(RecvTimeoutError::Timeout) => Err(Failure::new(format!(
                 "the worker `{}` was not ready after {} s",
                 self.program,
                 START.as_secs()
             ))),
-            Err(RecvTimeoutError::Disconnected) => Err(self.death(log)),
         }
     }
 
@@ -131,7 +155,7 @@ impl Process {
     ) -> (Result<BTreeMap<String, Produced>, Failure>, bool) {
         *self.ear.lock().unwrap_or_else(PoisonError::into_inner) = Some(log.clone());
         let request = line(&Request::Job(Box::new(job.clone())));
-        if self.stdin.write_all(request.as_bytes()).is_err() {
+        if self.requests.send(request).is_err() {
             return (Err(self.death(log)), false);
         }
         let mut asked_to_stop = false;
@@ -145,7 +169,9 @@ impl Process {
                     return (Err(Failure { problem, help, stopped }), fit);
                 }
                 Ok(Heard::Garbage(text)) => return (Err(self.garbage(&text)), false),
-                Err(RecvTimeoutError::Disconnected) => return (Err(self.death(log)), false),
+                Ok(Heard::End) | Err(RecvTimeoutError::Disconnected) => {
+                    return (Err(self.death(log)), false);
+                }
                 Ok(Heard::Reply(Reply::Ready { .. })) | Err(RecvTimeoutError::Timeout) => {}
             }
             if watch.is_overdue() {
@@ -154,7 +180,7 @@ impl Process {
             if watch.is_stopped() && !asked_to_stop {
                 asked_to_stop = true;
                 // A worker that is gone shows as the end of its replies.
-                let _ = self.stdin.write_all(line(&Request::Cancel).as_bytes());
+                let _ = self.requests.send(line(&Request::Cancel));
             }
         }
     }
@@ -181,8 +207,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has no job, or one that nobody waits for.
-        let _ = self.child.kill();
+        // It has no job, or one that nobody waits for; nor does anybody for what it started.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        if let Some(guard) = &self.guard {
+            guard.discharge(self.child.id());
+        }
         let _ = self.child.wait();
     }
 }
@@ -216,9 +245,8 @@ fn describe_death(program: &str, status: ExitStatus, said: &[String]) -> Failure
     }
 }
 
-/// Reads a worker's stdout on a thread of its own; the channel closes where it ends.
-fn listen(stdout: impl std::io::Read + Send + 'static) -> Receiver<Heard> {
-    let (sender, receiver) = channel();
+/// Reads a worker's stdout on a thread of its own, to its end.
+fn listen(stdout: impl std::io::Read + Send + 'static, sender: Sender<Heard>) {
     std::thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
         while let Ok(Some(bytes)) = read_line(&mut stdout) {
@@ -228,8 +256,22 @@ fn listen(stdout: impl std::io::Read + Send + 'static) -> Receiver<Heard> {
                 return;
             }
         }
+        let _ = sender.send(Heard::End);
     });
-    receiver
+}
+
+/// Writes lines to a worker's stdin on a thread of its own: one that does not read blocks nobody else.
+fn pass_on(mut stdin: ChildStdin, end: Sender<Heard>) -> Sender<String> {
+    let (sender, lines) = channel::<String>();
+    std::thread::spawn(move || {
+        for line in lines {
+            if stdin.write_all(line.as_bytes()).is_err() {
+                let _ = end.send(Heard::End);
+                return;
+            }
+        }
+    });
+    sender
 }
 
 /// Passes a worker's stderr to the log of its job, on a thread of its own; the channel closes

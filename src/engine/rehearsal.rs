@@ -79,6 +79,7 @@ pub(super) fn options() -> Options<'static> {
             environment: Vec::new(),
         },
         programs: None,
+        guard: None,
         machine: None,
         cancel: &NEVER,
     }

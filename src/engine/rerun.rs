@@ -2,6 +2,7 @@
 //! against what was recorded. Publishes nothing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
@@ -9,13 +10,13 @@ use crate::artifact::Likeness;
 use crate::artifact::Tree;
 use crate::artifact::likeness;
 use crate::digest::Digest;
-use crate::engine::DevicePolicy;
 use crate::engine::Failure;
 use crate::engine::Job;
 use crate::engine::Options;
 use crate::engine::PROTOCOL;
 use crate::engine::executor::Executor;
 use crate::engine::inline::Inline;
+use crate::engine::inline::Permission;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
 use crate::engine::workers::Workers;
@@ -116,7 +117,7 @@ impl<'a> Reruns<'a> {
         options: &'a Options<'a>,
         tolerance: f64,
     ) -> Self {
-        let workers = Workers::new(options.worker.clone(), options.devices == DevicePolicy::Cpu);
+        let workers = Workers::new(options);
         Self { kinds, store, folders, options, tolerance, workers }
     }
 
@@ -167,9 +168,9 @@ impl<'a> Reruns<'a> {
             folder: folder.join("made"),
             checkpoints: None,
         };
-        let stop = || self.options.cancel.load(std::sync::atomic::Ordering::SeqCst);
+        let stop = || self.options.cancel.load(Ordering::SeqCst);
         let watch = Watch::new(&|_| (), &stop);
-        let inline = Inline { programs: self.options.programs.as_ref() };
+        let inline = Inline { programs: Permission::of(self.options) };
         let executor: &dyn Executor =
             if kind.runner == Runner::Torch { &self.workers } else { &inline };
         let produced = executor.execute(kind, &job, &watch, &log)?;
@@ -223,8 +224,11 @@ impl<'a> Reruns<'a> {
             _ => DeviceRequest::Cpu,
         };
         let policy = &self.options.devices;
-        let count =
-            if policy.needs_count(request) { self.workers.count_cuda_devices(log)? } else { 0 };
+        let count = if policy.needs_count(request) {
+            self.workers.count_cuda_devices(log, &|| self.options.cancel.load(Ordering::SeqCst))?
+        } else {
+            0
+        };
         Ok(policy.choose(request, count)?.into_iter().next())
     }
 

@@ -18,7 +18,6 @@ use std::time::Instant;
 
 use crate::digest::Digest;
 use crate::engine::CachedBy;
-use crate::engine::DevicePolicy;
 use crate::engine::Ended;
 use crate::engine::Error;
 use crate::engine::Event;
@@ -47,12 +46,13 @@ use crate::engine::workers::Workers;
 use crate::plan::Plan;
 use crate::plan::TaskId;
 use crate::plan::TaskKey;
-use crate::stage::Device;
-use crate::stage::DeviceRequest;
-use crate::stage::Runner;
 use crate::store::Found;
 use crate::store::Record;
 use crate::store::Store;
+
+mod slots;
+
+use slots::Cuda;
 
 /// Longest time between two attempts at a task.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -74,7 +74,7 @@ pub fn run(
 ) -> Result<Outcome, Error> {
     let hold = store.hold(&options.run, &plan.name, options.time)?;
     let teller = Teller { plan, journal: Journal::open(store, &options.run)?, listener };
-    let workers = Workers::new(options.worker.clone(), options.devices == DevicePolicy::Cpu);
+    let workers = Workers::new(options);
     let halt = AtomicBool::new(false);
     let surroundings = Surroundings {
         plan,
@@ -132,6 +132,8 @@ enum Message {
     Said(Signal),
     /// Its task ended.
     Ended(Result<Box<Record>, Failure>),
+    /// A worker counted the CUDA devices, or could not.
+    Counted(Result<usize, Failure>),
 }
 
 /// All that a run knows.
@@ -149,8 +151,9 @@ struct Run<'a> {
     trainings: Trainings<'a>,
     /// Tasks said to wait for another process.
     waiting: BTreeSet<TaskId>,
-    /// Number of CUDA devices, once a worker was asked.
-    cuda_devices: Option<usize>,
+    cuda: Cuda,
+    /// Whether it was told which devices are used.
+    devices_told: bool,
     /// Torch stages at once, over all devices.
     torch_slots: usize,
 }
@@ -192,7 +195,8 @@ impl<'a> Run<'a> {
             logs: BTreeMap::new(),
             trainings: Trainings::default(),
             waiting: BTreeSet::new(),
-            cuda_devices: None,
+            cuda: Cuda::Unknown,
+            devices_told: false,
             torch_slots: 0,
         }
     }
@@ -252,8 +256,9 @@ impl<'a> Run<'a> {
     where
         'a: 'scope,
     {
-        let slots = match self.slots(id) {
-            Ok(slots) => slots,
+        let slots = match self.slots(id, scope, sender) {
+            Ok(Some(slots)) => slots,
+            Ok(None) => return Ok(()), // it is not known yet
             Err(failure) => {
                 self.fail(id, failure);
                 return Ok(());
@@ -352,6 +357,7 @@ impl<'a> Run<'a> {
                 self.teller.finished(id, &record);
                 self.outcome.tasks.insert(id, Ended::Ran(record));
             }
+            Message::Counted(counted) => self.cuda = Cuda::Counted(counted),
             Message::Ended(Err(failure)) => {
                 self.trainings.end(id);
                 self.fail(id, failure);
@@ -398,64 +404,6 @@ impl<'a> Run<'a> {
         for task in tasks {
             self.teller.skipped(task, because(task));
             self.outcome.tasks.insert(task, Ended::Skipped(because(task)));
-        }
-    }
-
-    /// Returns the slots that a task may run in; asks a worker for GPUs where that matters.
-    fn slots(&mut self, id: TaskId) -> Result<Vec<Slot>, Failure> {
-        let task = self.around.plan.task(id);
-        let is_program = task.kind.runner == Runner::Program;
-        let wants_gpu = task.resources.device == DeviceRequest::Cuda;
-        if task.kind.runner == Runner::Inline || is_program && !wants_gpu {
-            return Ok(vec![Slot::Inline]);
-        }
-        let policy = &self.around.options.devices;
-        let request = task.resources.device;
-        let counted = match self.cuda_devices {
-            Some(count) => count,
-            None if policy.needs_count(request) => {
-                self.around.workers.count_cuda_devices(&self.log(id))?
-            }
-            None => 0,
-        };
-        let devices = policy.choose(request, counted)?;
-        if self.cuda_devices.is_none() && policy.needs_count(request) {
-            self.cuda_devices = Some(counted);
-            self.teller.tell(&Event::DevicesChosen {
-                cuda_devices: counted,
-                chosen: devices.clone(),
-                fell_back: devices == [Device::Cpu],
-            });
-        }
-        let jobs = self.around.options.jobs.max(1);
-        for &device in &devices {
-            if self.schedule.open(Slot::Device(device), jobs) {
-                self.torch_slots += jobs;
-            }
-        }
-        Ok(devices.into_iter().map(Slot::Device).collect())
-    }
-
-    /// Returns the threads that a task may keep busy: its share of the cores, or what it asks for.
-    fn threads(&self, id: TaskId) -> usize {
-        let task = self.around.plan.task(id);
-        let cores = self.around.options.cores.max(1);
-        let share = match task.kind.runner {
-            Runner::Inline | Runner::Program => cores,
-            Runner::Torch => (cores / self.torch_slots.max(1)).max(1),
-        };
-        match task.resources.cpus {
-            0 => share,
-            cpus => cpus.min(share),
-        }
-    }
-
-    /// Returns the cores that a task counts for: a training on a GPU leaves most of its threads idle.
-    fn cores(&self, id: TaskId, slots: &[Slot]) -> u64 {
-        let on_gpu = slots.iter().any(|slot| matches!(slot, Slot::Device(Device::Cuda(_))));
-        match self.around.plan.task(id).resources.cpus {
-            0 if on_gpu => 1,
-            _ => self.threads(id) as u64,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::engine::Options;
 use crate::engine::PROTOCOL;
 use crate::engine::executor::Executor;
 use crate::engine::inline::Inline;
+use crate::engine::inline::Permission;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Signal;
 use crate::engine::observer::Watch;
@@ -51,6 +52,11 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    /// Returns whether the run is to end, by the user's wish or since it cannot go on.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.options.cancel.load(Ordering::SeqCst) || self.halt.load(Ordering::SeqCst)
+    }
+
     /// Returns the time, seconds since 1970 (UTC).
     pub(super) fn now(&self) -> u64 {
         self.options.time + self.clock.elapsed().as_secs()
@@ -88,10 +94,9 @@ impl<'a> Attempt<'a> {
     /// Runs the job and publishes what it made.
     pub(super) fn run(self, tell: &(dyn Fn(Signal) + Sync)) -> Result<Record, Failure> {
         let options = self.around.options;
-        let stop =
-            || options.cancel.load(Ordering::SeqCst) || self.around.halt.load(Ordering::SeqCst);
+        let stop = || self.around.is_stopped();
         let watch = Watch::new(tell, &stop).limit(self.task.resources.time).log(&self.log);
-        let inline = Inline { programs: options.programs.as_ref() };
+        let inline = Inline { programs: Permission::of(options) };
         let executor: &dyn Executor =
             if self.task.kind.runner == Runner::Torch { self.around.workers } else { &inline };
         let start = Instant::now();

@@ -19,6 +19,7 @@ use crate::engine::Job;
 use crate::engine::PROTOCOL;
 use crate::engine::Reply;
 use crate::engine::Request;
+use crate::engine::inline::Permission;
 use crate::engine::inline::run_here;
 use crate::engine::observer::Signal;
 use crate::engine::observer::Watch;
@@ -109,7 +110,7 @@ fn answer(
     };
     let stop = || cancel.load(Ordering::SeqCst);
     let watch = Watch::new(&tell, &stop);
-    match catch_unwind(AssertUnwindSafe(|| run_here(kind, job, &watch, None))) {
+    match catch_unwind(AssertUnwindSafe(|| run_here(kind, job, &watch, Permission::default()))) {
         Ok(Ok(produced)) => Reply::Done(produced),
         Ok(Err(failure)) => failed(failure, true),
         Err(panic) => failed(Failure::panicked(panic.as_ref()), false),

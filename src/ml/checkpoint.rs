@@ -179,3 +179,52 @@ fn sweep(folder: &Path) -> Result<(), StageError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Checkpoint;
+    use super::Course;
+    use super::History;
+    use super::Phase;
+    use super::State;
+    use super::on_the_way;
+    use super::read;
+    use super::save;
+    use crate::files::faults;
+    use crate::files::faults::Fault;
+    use crate::stage::Checkpoints;
+    use tch::Tensor;
+
+    fn checkpoint(epoch: usize) -> Checkpoint {
+        let mut history = History::new(&["epoch", "loss"]);
+        (1..=epoch).for_each(|done| history.push(vec![done as f64, 0.5]));
+        let state = State::from([("x".to_owned(), Tensor::from_slice(&[epoch as f32]))]);
+        Checkpoint { epoch, state, history }
+    }
+
+    #[test]
+    fn whichever_write_fails_the_checkpoint_before_stays_and_no_half_one_appears() {
+        let course =
+            Course::new(&[Phase { epochs: 9, learning_rate: 0.1 }], Checkpoints::default());
+        for fault in [Fault::Full, Fault::Short, Fault::Broken, Fault::Forbidden] {
+            for after in 0.. {
+                let folder = tempfile::tempdir().unwrap();
+                save(folder.path(), &course, &checkpoint(1)).unwrap();
+                faults::set(folder.path(), fault, after);
+                let saved = save(folder.path(), &course, &checkpoint(2));
+                if !faults::clear(folder.path()) {
+                    assert!(after > 8, "{after} changes");
+                    break;
+                }
+                let at = format!("{fault:?} after {after} changes: {saved:?}");
+                for (epoch, name) in on_the_way(folder.path(), &course).unwrap() {
+                    let found = read(&folder.path().join(name), &course.until(epoch), epoch);
+                    assert_eq!(found.expect(&at).epoch, epoch, "{at}");
+                }
+                let epochs = on_the_way(folder.path(), &course).unwrap();
+                assert!(epochs.iter().any(|(epoch, _)| *epoch == 1), "{at}");
+                save(folder.path(), &course, &checkpoint(2)).expect(&at);
+            }
+        }
+    }
+}

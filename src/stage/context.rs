@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::guard::Guard;
 use crate::seed::Seed;
 use crate::stage::Device;
 use crate::stage::StageError;
@@ -64,6 +65,8 @@ pub struct Context<'a> {
     pub folder: PathBuf,
     /// What a program of the user may inherit of the environment; absent where none may be started.
     pub environment: Option<&'a BTreeMap<String, OsString>>,
+    /// Who ends the programs of the user where this process is killed; absent where nobody does.
+    pub guard: Option<&'a Guard>,
     /// Folder for checkpoints of this very task, kept until it has finished; absent where none is.
     pub checkpoints: Option<PathBuf>,
     /// Whoever watches.

@@ -283,7 +283,7 @@ impl Stage for Exec {
                 .help("read what it runs, and give `--allow-exec`"));
         };
         let place = workplace::Workplace::lay_out(cx, params, &inputs.0)?;
-        place.program(cx, params, environment)?.run(cx.observer)?;
+        place.program(cx, params, environment)?.run(cx.observer, cx.guard)?;
         place.refuse_changed_inputs()?;
         let outputs = params.outputs.iter();
         let left = outputs.map(|(port, artifact)| {

@@ -81,6 +81,7 @@ impl Trial<'_> {
             sources: self.sources.iter().map(owned).collect(),
             folder: scratch.path().join("task"),
             environment: None,
+            guard: None,
             checkpoints: None,
             observer,
         };

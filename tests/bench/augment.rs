@@ -99,6 +99,7 @@ fn stage(set: ImageSet, params: &Params, threads: usize, folder: &Path) -> f64 {
         sources: BTreeMap::new(),
         folder: folder.to_owned(),
         environment: None,
+        guard: None,
         checkpoints: None,
         observer: &Nobody,
     };

@@ -57,6 +57,7 @@ fn main() {
             .collect::<BTreeMap<_, _>>(),
         folder: folder.path().to_owned(),
         environment: None,
+        guard: None,
         checkpoints: None,
         observer: &Nobody,
     };

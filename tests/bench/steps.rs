@@ -147,6 +147,7 @@ fn main() {
         sources: BTreeMap::new(),
         folder: PathBuf::new(),
         environment: None,
+        guard: None,
         checkpoints: None,
         observer: &watch,
     };

@@ -8,7 +8,7 @@ use crate::source::Source;
 /// From the modules that know nothing to the one that knows all.
 const LAYERS: &[&[&str]] = &[
     &["digest"],
-    &["files", "seed"],
+    &["files", "guard", "seed"],
     &["archive", "imaging", "measure", "manifest", "store"],
     &["artifact"],
     &["stage"],

@@ -3,11 +3,21 @@
 use std::time::Duration;
 use std::time::Instant;
 
-/// Returns the children of a process.
+/// Returns the children of a process but its guard.
 pub(crate) fn children_of(process: u32) -> Vec<u32> {
-    let path = format!("/proc/{process}/task/{process}/children");
-    let listed = std::fs::read_to_string(path).unwrap_or_default();
-    listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    let listed = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let listed: Vec<String> = listed.collect();
+    let children = listed.iter().flat_map(|text| text.split_whitespace());
+    let children = children.filter_map(|child| child.parse().ok());
+    children.filter(|&child| !is_guard(child)).collect()
+}
+
+/// Returns whether a process is the guard of an engine.
+fn is_guard(process: u32) -> bool {
+    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    line.split('\0').nth(1) == Some("guard")
 }
 
 /// Returns whether a process has used this much of a processor, in seconds.

@@ -6,6 +6,7 @@ use crate::processes::children_of;
 use crate::processes::is_running;
 use crate::processes::signal;
 use crate::processes::waited;
+use crate::sandbox::Output;
 use crate::sandbox::Sandbox;
 
 const STUDY: &str = "
@@ -72,4 +73,53 @@ fn no_worker_outlives_its_engine_however_that_ends() {
         waited(|| (!is_running(worker)).then_some(()));
     }
     sandbox.run(&["cache", "verify"]).ends_with(0);
+}
+
+/// Writes a worker that never says anything; returns the line that runs `gan` with it.
+fn silent(sandbox: &Sandbox) -> std::process::Command {
+    sandbox.write("silent.sh", "#!/bin/sh\nexec sleep 1000\n");
+    let path = sandbox.path("silent.sh");
+    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, rights).expect("the test may run it");
+    let mut command = sandbox.command(&["run", "study.yaml", "gan"]);
+    command.env("ABLATE_WORKER", path);
+    command
+}
+
+#[test]
+fn a_worker_that_is_never_ready_dies_with_an_engine_that_is_killed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("study.yaml", STUDY);
+    let mut engine = silent(&sandbox)
+        .args(["--device", "cpu"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let worker = waited(|| children_of(engine.id()).first().copied());
+    signal("KILL", engine.id());
+    engine.wait().expect("it ends");
+    waited(|| (!is_running(worker)).then_some(()));
+}
+
+#[test]
+fn a_worker_that_is_never_ready_is_ended_when_the_time_of_its_stage_is_up() {
+    let sandbox = Sandbox::new();
+    sandbox.write("study.yaml", STUDY);
+    let mut command = silent(&sandbox);
+    let output =
+        Output::of(command.args(["--device", "cpu", "--set", "stages.gan.resources={time: 1}"]))
+            .ends_with(1);
+    assert!(output.stderr.contains("gan: the stage ran past its limit of 1 s"), "{output:?}");
+}
+
+#[test]
+fn an_engine_that_looks_for_gpus_hears_that_it_shall_stop() {
+    let sandbox = Sandbox::new();
+    sandbox.write("study.yaml", STUDY);
+    let mut command = silent(&sandbox);
+    let mut engine = command.stderr(Stdio::null()).spawn().expect("it starts");
+    let worker = waited(|| children_of(engine.id()).first().copied());
+    signal("INT", engine.id());
+    assert_eq!(engine.wait().expect("it ends").code(), Some(130));
+    assert!(!is_running(worker));
 }

@@ -64,6 +64,7 @@ pub(crate) fn context<'a>(watcher: &'a Watcher, checkpoints: Option<&Path>) -> C
         sources: BTreeMap::new(),
         folder: PathBuf::new(),
         environment: None,
+        guard: None,
         checkpoints: checkpoints.map(Path::to_owned),
         observer: watcher,
     }

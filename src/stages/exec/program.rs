@@ -28,6 +28,7 @@ use rustix::process::WaitIdOptions;
 use rustix::process::kill_process_group;
 use rustix::process::waitid;
 
+use crate::guard::Guard;
 use crate::stage::Observer;
 use crate::stage::StageError;
 
@@ -55,16 +56,21 @@ pub(super) struct Program {
 }
 
 /// A process with its group; dropping it ends both.
-struct Running {
+struct Running<'a> {
     child: Child,
     group: Pid,
+    guard: Option<&'a Guard>,
 }
 
 impl Program {
     /// Runs the program to its end; it must end well.
-    pub(super) fn run(&self, observer: &dyn Observer) -> Result<(), StageError> {
+    pub(super) fn run(
+        &self,
+        observer: &dyn Observer,
+        guard: Option<&Guard>,
+    ) -> Result<(), StageError> {
         let name = self.arguments.iter().fold(self.shown(), |words, word| words + " " + word);
-        let (mut running, lines) = self.start()?;
+        let (mut running, lines) = self.start(guard)?;
         let status = running.watch(&lines, observer)?;
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
@@ -83,7 +89,10 @@ impl Program {
         program.display().to_string()
     }
 
-    fn start(&self) -> Result<(Running, Receiver<String>), StageError> {
+    fn start<'a>(
+        &self,
+        guard: Option<&'a Guard>,
+    ) -> Result<(Running<'a>, Receiver<String>), StageError> {
         let broken = |error: std::io::Error| self.cannot_start(&error);
         let (reader, writer) = std::io::pipe().map_err(broken)?;
         let mut command = Command::new(&self.path);
@@ -96,11 +105,11 @@ impl Program {
             .stdout(writer.try_clone().map_err(broken)?)
             .stderr(writer)
             .process_group(0); // Ctrl-C is for the engine, which ends the whole group
-        die_with_parent(&mut command);
+        guard.map_or(Ok(()), |guard| guard.enrol(&mut command)).map_err(broken)?;
         let child = command.spawn().map_err(broken)?;
         drop(command); // it holds the pipe's end for writing, whose end is to be heard
         let group = Pid::from_child(&child);
-        Ok((Running { child, group }, listen(reader)))
+        Ok((Running { child, group, guard }, listen(reader)))
     }
 
     fn cannot_start(&self, error: &std::io::Error) -> StageError {
@@ -116,7 +125,7 @@ impl Program {
     }
 }
 
-impl Running {
+impl Running<'_> {
     /// Passes on what the program says until it ends; ends it where the user wants to stop.
     fn watch(
         &mut self,
@@ -151,7 +160,7 @@ impl Running {
                 _ => {}
             }
         }
-        self.signal(Signal::KILL); // what it started and left behind
+        self.end_group(); // what it started and left behind
         let status = self.child.wait();
         let deadline = Instant::now() + LAST_WORDS;
         while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -171,38 +180,28 @@ impl Running {
         !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
     }
 
+    /// Ends the whole group, of which nobody needs to know after that.
+    fn end_group(&self) {
+        self.signal(Signal::KILL);
+        if let Some(guard) = self.guard {
+            guard.discharge(self.child.id());
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         // A group that is gone is as it should be.
         let _ = kill_process_group(self.group, signal);
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            self.signal(Signal::KILL);
+            self.end_group();
             let _ = self.child.wait();
         }
     }
 }
-
-/// Lets the system end the program where this process dies without a word.
-#[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
-    let engine = Pid::from_raw(std::process::id() as i32);
-    let prepare = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The engine may have died before this was asked for.
-        if rustix::process::getppid() == engine { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
-    };
-    #[expect(unsafe_code, reason = "the two calls are fit for a process that was just forked")]
-    unsafe {
-        command.pre_exec(prepare);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut Command) {}
 
 /// Reads what a program says on a thread of its own; the channel closes where it ends.
 fn listen(pipe: PipeReader) -> Receiver<String> {
