@@ -1,4 +1,5 @@
-//! A BLAKE3 digest: of bytes, or of any serialisable value in its canonical form.
+//! A BLAKE3 digest: of bytes, or of any serialisable value in its canonical form. Beside it an MD5 one,
+//! which others publish.
 //!
 //! Knows nothing of files or of what is hashed.
 
@@ -9,6 +10,11 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
+
+mod md5;
+
+pub use md5::Md5;
+pub use md5::ParseMd5Error;
 
 /// A 256-bit BLAKE3 digest; shown, parsed and serialised as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,8 +15,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::digest::Digest;
+use crate::digest::Md5;
 
 mod found;
+mod growing;
 mod look;
 mod name;
 mod placed;
@@ -24,6 +26,7 @@ pub mod plain;
 
 pub use found::Found;
 pub use found::walk;
+pub use growing::Growing;
 pub use look::Look;
 pub use name::file_name;
 pub use placed::Placed;
@@ -121,6 +124,11 @@ pub fn digest(path: &Path) -> Result<Digest, Error> {
     let mut hasher = blake3::Hasher::new();
     attempt("hash", path, || hasher.update_mmap_rayon(path).map(drop))?;
     Ok(hasher.finalize().into())
+}
+
+/// Returns the MD5 digest of a file's content.
+pub fn md5(path: &Path) -> Result<Md5, Error> {
+    Ok(Md5::of_bytes(&map(path)?))
 }
 
 /// Returns the names in a folder, sorted; none where there is no folder.

@@ -8,6 +8,7 @@ pub mod files;
 pub mod seed;
 
 pub mod archive;
+pub mod fetch;
 pub mod imaging;
 pub mod manifest;
 pub mod measure;

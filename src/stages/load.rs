@@ -59,7 +59,7 @@ impl Stage for Load {
         "Brings images into a study, from a file, a folder, a table or a renderer.";
     const RUNNER: Runner = Runner::Inline;
     // The content itself is in the key; to demand it or not changes nothing of what is loaded.
-    const BESIDE_KEY: &'static [&'static str] = &["blake3"];
+    const BESIDE_KEY: &'static [&'static str] = &["blake3", "md5", "url", "bytes"];
     const APPEARANCE: &'static [&'static str] = &["size", "resize", "classes", "upright"];
     type Params = Params;
     type Inputs = Inputs;

@@ -4,9 +4,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::archive::is_packed;
 use crate::digest::Digest;
+use crate::digest::Md5;
 use crate::imaging::resize::Filter;
+use crate::stage::Address;
 use crate::stage::ParamProblem;
+use crate::stage::Remote;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stages::load::preset;
@@ -63,6 +67,18 @@ pub struct Params {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub blake3: Option<Digest>,
+    /// MD5 digest that the file must have, 32 hexadecimal digits, as data sets publish them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub md5: Option<Md5>,
+    /// Where the file is fetched if it is found nowhere, `https://...`; `blake3` or `md5` says which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub url: Option<Address>,
+    /// Size of the file at `url`, bytes; default: any up to 4 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    pub bytes: Option<u64>,
     /// Pixels from side to side of the square that images are resized to; default is their own
     /// size, and 64 for `fundus`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +110,8 @@ impl Params {
         ];
         let (param, name, kind) = named.into_iter().find(|(_, name, _)| name.is_some())?;
         let (name, param) = (name.clone()?, param.to_owned());
-        Some(SourceRef { name, kind, param, pin: self.blake3 })
+        let remote = self.url.clone().map(|url| Remote { url, bytes: self.bytes });
+        Some(SourceRef { name, kind, param, pin: self.blake3, md5: self.md5, remote })
     }
 
     /// Returns every file and folder from outside.
@@ -105,6 +122,8 @@ impl Params {
             kind: SourceKind::Folder,
             param: "image_root".to_owned(),
             pin: None,
+            md5: None,
+            remote: None,
         });
         self.source().into_iter().chain(root).collect()
     }
@@ -145,6 +164,7 @@ impl Params {
         if self.blake3.is_some() && self.source().is_none() {
             problems.push(ParamProblem::at("blake3", "rendered images have no file to pin"));
         }
+        problems.extend(self.remote_problems());
         problems.extend(self.fundus.iter().flat_map(Fundus::problems));
         problems.extend(self.class_problems());
         problems
@@ -174,6 +194,39 @@ impl Params {
         if self.csv.is_some() {
             let problem = "`csv` stands beside `preset`, which knows its tables";
             problems.push(ParamProblem::at("csv", problem));
+        }
+        problems
+    }
+
+    /// Returns what is wrong with how a file is to be fetched.
+    fn remote_problems(&self) -> Vec<ParamProblem> {
+        let mut problems = Vec::new();
+        if self.md5.is_some() && self.source().is_none() {
+            problems.push(ParamProblem::at("md5", "rendered images have no file to check"));
+        }
+        if let Some(folder) = self.folder.as_ref().filter(|folder| !is_packed(folder)) {
+            let help = "name the archive: `folder: NAME.zip`; it is read without being unpacked";
+            for (name, said) in [("url", self.url.is_some()), ("md5", self.md5.is_some())] {
+                if said {
+                    let problem = format!("`{name}` is of one file, and `{folder}` is a folder");
+                    problems.push(ParamProblem::at(name, problem).help(help));
+                }
+            }
+        }
+        if self.url.is_none() {
+            if self.bytes.is_some() {
+                problems
+                    .push(ParamProblem::at("bytes", "`bytes` goes with `url`, which is missing"));
+            }
+            return problems;
+        }
+        if self.source().is_none() {
+            problems.push(ParamProblem::at("url", "rendered images have no file to fetch"));
+        }
+        if self.blake3.is_none() && self.md5.is_none() {
+            let problem = "`url` has no digest beside it, so that nothing says which file is meant";
+            let help = "add `md5: ...` as the data set publishes it, or `blake3: ...`";
+            problems.push(ParamProblem::at("url", problem).help(help));
         }
         problems
     }
