@@ -31,6 +31,7 @@ use crate::stage::ports;
 use crate::stages::file_name::plain;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::listing::Listing;
+use crate::stages::part_notes;
 use crate::stages::sheet::Sheet;
 
 pub use params::Params;
@@ -124,6 +125,9 @@ impl Stage for Load {
             }
         };
         refuse_empty_classes(&images, &source.name)?;
+        for note in part_notes::notes_as_given(&images.samples, &images.classes) {
+            cx.observer.warn(&note);
+        }
         Ok(Outputs { images })
     }
 }
