@@ -10,6 +10,7 @@ mod npz;
 mod params;
 mod preset;
 mod rendered;
+mod rows;
 mod table;
 
 use std::path::Path;
@@ -95,6 +96,8 @@ impl Stage for Load {
         let Some(path) = at(&source.name) else { return Ok(Vec::new()) };
         let counts = if params.npz.is_some() {
             npz::counts(path)?
+        } else if params.parquet.is_some() {
+            rows::counts(path, params)?
         } else {
             let root = params.image_root.as_deref().filter(|_| params.folder.is_none());
             let Some(root) = root.map_or(Some(path), at) else { return Ok(Vec::new()) };
@@ -116,6 +119,8 @@ impl Stage for Load {
         let path = cx.source(&source.name)?;
         let images = if params.npz.is_some() {
             npz::load(cx, path, params)?
+        } else if params.parquet.is_some() {
+            rows::load(cx, path, params)?
         } else {
             let root = params.image_root.as_deref().filter(|_| params.folder.is_none());
             let dataset = Dataset::open(root.map_or(Ok(path), |root| cx.source(root))?)?;

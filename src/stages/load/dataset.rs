@@ -55,6 +55,12 @@ impl Dataset {
         Ok(Self { place: path.display().to_string(), archive, stems, names })
     }
 
+    /// Takes files that no table looks for by name.
+    pub(super) fn of(place: &str, archive: Box<dyn Archive>) -> Self {
+        let (stems, names) = (BTreeMap::new(), BTreeMap::new());
+        Self { place: place.to_owned(), archive, stems, names }
+    }
+
     /// Returns where it lies, for errors.
     pub(super) fn place(&self) -> &str {
         &self.place
