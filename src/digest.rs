@@ -39,6 +39,28 @@ impl Digest {
         Self::of_bytes(canonical(value).as_bytes())
     }
 
+    /// Returns the digest of a list's canonical JSON, without having more than one item of it in memory as
+    /// such.
+    pub fn of_items<T: Serialize>(items: impl Iterator<Item = T>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"[");
+        for (place, item) in items.enumerate() {
+            hasher.update(if place == 0 { b"" } else { b"," });
+            hasher.update(canonical(&item).as_bytes());
+        }
+        hasher.update(b"]");
+        hasher.finalize().into()
+    }
+
+    /// Returns the digest of byte strings, one after the other.
+    pub fn of_parts(parts: impl Iterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        parts.for_each(|part| {
+            hasher.update(part.as_ref());
+        });
+        hasher.finalize().into()
+    }
+
     /// Returns the first 12 hexadecimal digits, enough for people to tell digests apart.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
@@ -138,6 +160,18 @@ mod tests {
             let text = serde_json::to_string_pretty(&value).unwrap();
             let read: serde_json::Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(Digest::of_value(&read), Digest::of_value(&value));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_piece_by_piece_has_the_digest_of_the_whole(
+            items in proptest::collection::vec((".{0,4}", any::<u64>()), 0..5),
+        ) {
+            prop_assert_eq!(Digest::of_items(items.iter()), Digest::of_value(&items));
+            let whole: Vec<u8> = items.iter().flat_map(|(text, _)| text.bytes()).collect();
+            let parts = items.iter().map(|(text, _)| text);
+            prop_assert_eq!(Digest::of_parts(parts), Digest::of_bytes(&whole));
         }
     }
 

@@ -220,20 +220,17 @@ fn content(seen: &[Seen]) -> Digest {
     {
         return only.digest;
     }
-    let listed: Vec<(&str, u64, Digest)> =
-        seen.iter().map(|seen| (&*seen.name, seen.look.size, seen.digest)).collect();
-    Digest::of_value(&listed)
+    Digest::of_items(seen.iter().map(|seen| (&*seen.name, seen.look.size, seen.digest)))
 }
 
 /// Returns the digest of all that the file system says of files.
 fn looks(found: &[Found]) -> Digest {
-    let mut bytes = Vec::with_capacity(found.len() * 80);
-    for file in found {
-        bytes.extend_from_slice(&(file.name.len() as u64).to_le_bytes());
+    Digest::of_parts(found.iter().map(|file| {
+        let mut bytes = (file.name.len() as u64).to_le_bytes().to_vec();
         bytes.extend_from_slice(file.name.as_bytes());
         bytes.extend_from_slice(&file.look.bytes());
-    }
-    Digest::of_bytes(&bytes)
+        bytes
+    }))
 }
 
 #[cfg(test)]
