@@ -75,6 +75,7 @@ bench: build ## Measures start-up, plans, large graphs, verification, loading, a
 	python3 tests/bench/programs.py
 	python3 tests/bench/verify.py
 	python3 tests/bench/scale.py
+	python3 tests/bench/many.py
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
 	then python3 tests/bench/augment.py && python3 tests/bench/load.py && $(torch) python3 tests/bench/compare_steps.py; \
 	else echo "loading, augmentation and training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi

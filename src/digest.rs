@@ -1,4 +1,5 @@
-//! A BLAKE3 digest: of bytes, or of any serialisable value in its canonical form.
+//! A BLAKE3 digest: of bytes, or of any serialisable value in its canonical form. Beside it an MD5 one,
+//! which others publish.
 //!
 //! Knows nothing of files or of what is hashed.
 
@@ -9,6 +10,11 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
+
+mod md5;
+
+pub use md5::Md5;
+pub use md5::ParseMd5Error;
 
 /// A 256-bit BLAKE3 digest; shown, parsed and serialised as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +37,28 @@ impl Digest {
     /// struct fields never matters.
     pub fn of_value<T: Serialize>(value: &T) -> Self {
         Self::of_bytes(canonical(value).as_bytes())
+    }
+
+    /// Returns the digest of a list's canonical JSON, without having more than one item of it in memory as
+    /// such.
+    pub fn of_items<T: Serialize>(items: impl Iterator<Item = T>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"[");
+        for (place, item) in items.enumerate() {
+            hasher.update(if place == 0 { b"" } else { b"," });
+            hasher.update(canonical(&item).as_bytes());
+        }
+        hasher.update(b"]");
+        hasher.finalize().into()
+    }
+
+    /// Returns the digest of byte strings, one after the other.
+    pub fn of_parts(parts: impl Iterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        parts.for_each(|part| {
+            hasher.update(part.as_ref());
+        });
+        hasher.finalize().into()
     }
 
     /// Returns the first 12 hexadecimal digits, enough for people to tell digests apart.
@@ -132,6 +160,18 @@ mod tests {
             let text = serde_json::to_string_pretty(&value).unwrap();
             let read: serde_json::Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(Digest::of_value(&read), Digest::of_value(&value));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_piece_by_piece_has_the_digest_of_the_whole(
+            items in proptest::collection::vec((".{0,4}", any::<u64>()), 0..5),
+        ) {
+            prop_assert_eq!(Digest::of_items(items.iter()), Digest::of_value(&items));
+            let whole: Vec<u8> = items.iter().flat_map(|(text, _)| text.bytes()).collect();
+            let parts = items.iter().map(|(text, _)| text);
+            prop_assert_eq!(Digest::of_parts(parts), Digest::of_bytes(&whole));
         }
     }
 

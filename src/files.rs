@@ -15,8 +15,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::digest::Digest;
+use crate::digest::Md5;
 
 mod found;
+mod growing;
 mod look;
 mod name;
 mod placed;
@@ -24,6 +26,7 @@ pub mod plain;
 
 pub use found::Found;
 pub use found::walk;
+pub use growing::Growing;
 pub use look::Look;
 pub use name::file_name;
 pub use placed::Placed;
@@ -123,6 +126,11 @@ pub fn digest(path: &Path) -> Result<Digest, Error> {
     Ok(hasher.finalize().into())
 }
 
+/// Returns the MD5 digest of a file's content.
+pub fn md5(path: &Path) -> Result<Md5, Error> {
+    Ok(Md5::of_bytes(&map(path)?))
+}
+
 /// Returns the names in a folder, sorted; none where there is no folder.
 pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     let entries = match fs::read_dir(folder) {
@@ -198,27 +206,41 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Does what [`write()`] does, with the scratch file in another folder of the same file system: one
 /// that somebody clears where this process is killed before the end.
 pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_prepared(scratches, path, bytes, |_| Ok(()))
+    write_whole(scratches, path, |scratch, file| put(scratch, file, bytes))
 }
 
 /// Does what [`write_through()`] does; nobody may write the file from the moment it is there.
 pub fn write_read_only(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_prepared(scratches, path, bytes, make_read_only)
+    write_whole(scratches, path, |scratch, file| {
+        let file = put(scratch, file, bytes)?;
+        make_read_only(scratch)?;
+        Ok(file)
+    })
 }
 
-fn write_prepared(
+/// Does what [`write()`] does with parts that follow each other, so that the whole is never in memory.
+pub fn write_parts(path: &Path, parts: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
+    write_whole(parent(path), path, |scratch, file| {
+        let mut writer = io::BufWriter::new(file);
+        for part in parts {
+            attempt("write", scratch, || writer.write_all(&part))?;
+        }
+        attempt("write", scratch, || writer.into_inner().map_err(io::IntoInnerError::into_error))
+    })
+}
+
+fn write_whole(
     scratches: &Path,
     path: &Path,
-    bytes: &[u8],
-    prepare: impl FnOnce(&Path) -> Result<(), Error>,
+    fill: impl FnOnce(&Path, fs::File) -> Result<fs::File, Error>,
 ) -> Result<(), Error> {
     create_lasting_folder(parent(path))?;
     let (scratch, file) = create_scratch(scratches)?;
-    let written =
-        write_synced(&scratch, file, bytes).and_then(|()| prepare(&scratch)).and_then(|()| {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-            attempt("write", path, || fs::rename(&scratch, path))
-        });
+    let written = fill(&scratch, file).and_then(|file| {
+        attempt("sync", &scratch, || file.sync_all())?;
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
+        attempt("write", path, || fs::rename(&scratch, path))
+    });
     if written.is_err() {
         let _ = remove_file(&scratch);
     }
@@ -378,11 +400,6 @@ fn create_named(
             opened => return attempt("write", &path, || opened).map(|file| (path, file)),
         }
     }
-}
-
-fn write_synced(path: &Path, file: fs::File, bytes: &[u8]) -> Result<(), Error> {
-    let file = put(path, file, bytes)?;
-    attempt("sync", path, || file.sync_all())
 }
 
 /// Writes into an opened file.

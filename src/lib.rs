@@ -9,6 +9,7 @@ pub mod guard;
 pub mod seed;
 
 pub mod archive;
+pub mod fetch;
 pub mod imaging;
 pub mod manifest;
 pub mod measure;

@@ -1,4 +1,4 @@
-//! Archives: files by name, packed into one file or, just as well, in a folder.
+//! Archives: files by name, packed into one file or, just as well, in a folder; or, in Parquet files, one a row.
 //!
 //! Nothing is ever unpacked to disk. Trusts nothing: names that lead out, links, and files longer than
 //! they may be are refused. Does not know what the files are.
@@ -6,6 +6,8 @@
 mod error;
 mod folder;
 mod name;
+mod shard;
+mod shards;
 mod tarball;
 mod zipped;
 
@@ -15,6 +17,7 @@ use crate::files;
 
 pub use error::Error;
 pub use name::is_packed;
+pub use shards::Shards;
 
 /// Most files of an archive.
 pub const MOST_MEMBERS: usize = 4_000_000;

@@ -4,6 +4,7 @@
 //! `samples.csv` (`id,label,partition,group,origin`) and `set.json` (classes, size).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -230,11 +231,46 @@ impl Artifact for ImageSet {
             .into_iter()
             .map(|(partition, count)| (partition.name().to_owned(), count.into()))
             .collect();
-        json!({
+        let mut summary = json!({
             "images": self.len(), "height": self.height, "width": self.width,
             "labelled": labelled, "classes": classes, "partitions": parts,
-        })
+        });
+        let groups = groups(&self.samples.iter().collect::<Vec<_>>());
+        if groups > 0 {
+            summary["groups"] = groups.into();
+        }
+        if self.partition_counts().len() > 1 {
+            summary["by_partition"] = self.by_partition();
+        }
+        summary
     }
+}
+
+impl ImageSet {
+    /// Returns how many images of each class, and how many groups, each part has.
+    fn by_partition(&self) -> serde_json::Value {
+        let mut parts = serde_json::Map::new();
+        for partition in self.partition_counts().into_keys() {
+            let of = |sample: &&Sample| sample.partition == partition;
+            let samples: Vec<&Sample> = self.samples.iter().filter(of).collect();
+            let mut counts = vec![0; self.classes.len()];
+            samples.iter().filter_map(|sample| sample.label).for_each(|label| counts[label] += 1);
+            let classes: serde_json::Map<_, _> =
+                self.classes.iter().cloned().zip(counts.into_iter().map(Into::into)).collect();
+            let mut part = json!({"classes": classes});
+            let groups = groups(&samples);
+            if groups > 0 {
+                part["groups"] = groups.into();
+            }
+            parts.insert(partition.name().to_owned(), part);
+        }
+        parts.into()
+    }
+}
+
+/// Returns how many groups images are of.
+fn groups(samples: &[&Sample]) -> usize {
+    samples.iter().filter_map(|sample| sample.group.as_deref()).collect::<BTreeSet<&str>>().len()
 }
 
 /// A column under another name would pass for one that is empty. A set without images has no columns.
@@ -319,6 +355,16 @@ mod tests {
         assert_eq!(joined.len(), 7);
         assert_eq!(joined.image(2), set.image(0));
         assert!(ImageSet::join(vec![set, ImageSet::empty(2, 2, vec![])]).is_err());
+    }
+
+    #[test]
+    fn a_summary_counts_images_by_part_class_and_group() {
+        let mut set = set(5);
+        set.samples[4].partition = Partition::Test;
+        let summary = set.summary();
+        assert_eq!((&summary["images"], &summary["groups"]), (&5.into(), &1.into()));
+        insta::assert_snapshot!(summary["by_partition"], @r#"{"test":{"classes":{"healthy":0,"ill, badly":1},"groups":1},"train":{"classes":{"healthy":2,"ill, badly":1},"groups":1}}"#);
+        assert!(ImageSet::empty(1, 1, vec![]).summary().get("by_partition").is_none());
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub(crate) enum Command {
     },
     /// Run what is not cached
     Run(RunArgs),
+    /// Fetch the files ahead that sources name, that are found nowhere and that have a `url`
+    Fetch(FetchArgs),
     /// Show a task's key, and what differs from the last run
     Explain {
         #[command(flatten)]
@@ -237,8 +239,20 @@ pub(crate) enum Drawing {
     Json,
 }
 
+/// What to fetch.
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    pub(crate) study: StudyArgs,
+    /// Stages whose sources are fetched, with those of all that they need; all where none is named
+    pub(crate) stages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
 /// What to run, and how.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) study: StudyArgs,
@@ -256,6 +270,9 @@ pub(crate) struct RunArgs {
     /// Let stages of kind `exec` run their programs: read what they are before
     #[arg(long)]
     pub(crate) allow_exec: bool,
+    /// Fetch nothing: a source that is found nowhere is an error
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Show what would run
     #[arg(long)]
     pub(crate) dry_run: bool,

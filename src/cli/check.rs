@@ -39,8 +39,11 @@ pub(crate) fn run(
     let plan = study::plan(args, cache, screen)?;
     let proofs = proofs(&plan);
     let stages: BTreeSet<&str> = plan.tasks.iter().map(|task| task.stage.as_str()).collect();
-    let missing: Vec<String> =
-        plan.missing_sources().into_iter().map(|(_, name, _)| name).collect();
+    let missing: BTreeMap<String, Option<String>> = plan
+        .missing_sources()
+        .into_iter()
+        .map(|(_, source)| (source.name, source.remote.map(|remote| remote.url.to_string())))
+        .collect();
     if form.is_json() {
         let seen: Vec<_> = proofs
             .iter()
@@ -53,7 +56,7 @@ pub(crate) fn run(
             .collect();
         screen.print_json(&json!({
             "study": plan.name, "stages": stages.len(), "tasks": plan.tasks.len(), "proof": seen,
-            "missing_sources": missing, "contrasts": plan.contrasts(),
+            "missing_sources": missing.keys().collect::<Vec<_>>(), "contrasts": plan.contrasts(),
             "programs": programs::of(&plan).into_keys().collect::<Vec<_>>(),
         }));
         return Ok(());
@@ -86,7 +89,10 @@ pub(crate) fn run(
         lines.push(format!("  {stage:width$}  {}{reason}", does.join(" and ")));
     }
     lines.extend(one_thing_at_a_time(&plan));
-    lines.extend(missing.iter().map(|name| format!("source `{name}` is not at hand")));
+    lines.extend(missing.iter().map(|(name, url)| match url {
+        Some(url) => format!("source `{name}` is not at hand; `ablate run` fetches it from {url}"),
+        None => format!("source `{name}` is not at hand"),
+    }));
     screen.print(&lines.join("\n"));
     programs::tell(&plan, screen);
     Ok(())

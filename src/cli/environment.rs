@@ -1,7 +1,12 @@
-//! The environment of workers: what libtorch, CUDA and the loader need of this process's own, and
-//! nothing else, so that no token or password reaches a process that has no use for it.
+//! The environment: how it says that the network is reached, and what of it workers get, which is what
+//! libtorch, CUDA and the loader need of this process's own and nothing else, so that no token or
+//! password reaches a process that has no use for it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::fetch::Settings;
 
 /// Names that are passed on. A `*` at the end stands for any rest.
 const PASSED: &[&str] = &[
@@ -59,6 +64,22 @@ pub(crate) fn for_worker(
         passed.push(("OMP_WAIT_POLICY".into(), "PASSIVE".into()));
     }
     passed
+}
+
+/// Returns how this process's environment says that the network is reached: through which proxy, and
+/// which certificates are trusted.
+pub(crate) fn for_network(own: impl Iterator<Item = (OsString, OsString)>) -> Settings {
+    let texts = own.filter_map(|(name, value)| {
+        Some((name.into_string().ok()?.to_lowercase(), value.into_string().ok()?))
+    });
+    let known: BTreeMap<String, String> = texts.filter(|(_, value)| !value.is_empty()).collect();
+    let proxy = ["https_proxy", "all_proxy", "http_proxy"].iter().find_map(|name| known.get(*name));
+    Settings {
+        proxy: proxy.cloned(),
+        no_proxy: known.get("no_proxy").cloned(),
+        roots: known.get("ssl_cert_file").map(PathBuf::from),
+        agent: concat!("ablate/", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
 }
 
 fn is_passed(name: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::artifact;
 use crate::engine;
+use crate::fetch;
 use crate::files;
 use crate::report::LayoutError;
 use crate::store;
@@ -35,6 +36,9 @@ pub(crate) enum Failure {
         /// All tasks of the run.
         tasks: usize,
     },
+    /// A file could not be fetched.
+    #[error(transparent)]
+    Supply(engine::SupplyError),
     /// Tasks that ran again gave something else.
     #[error("{different} of {tasks} tasks gave something else when they ran again")]
     Differ {
@@ -71,6 +75,16 @@ impl From<engine::Error> for Failure {
     }
 }
 
+impl From<engine::SupplyError> for Failure {
+    fn from(error: engine::SupplyError) -> Self {
+        match error {
+            engine::SupplyError::Fetch(fetch::Error::Cancelled) => Self::Interrupted,
+            engine::SupplyError::Store(error) => Self::Store(error),
+            other => Self::Supply(other),
+        }
+    }
+}
+
 impl From<LayoutError> for Failure {
     fn from(error: LayoutError) -> Self {
         Self::usage(error.to_string())
@@ -96,6 +110,7 @@ impl Failure {
         match self {
             Self::Usage { help, .. } => help.clone(),
             Self::Store(error) => error.remedy(),
+            Self::Supply(error) => error.remedy(),
             Self::Damaged { .. } => Some(
                 "`ablate cache verify --repair` removes it; a run computes it again".to_owned(),
             ),
@@ -108,10 +123,10 @@ impl Failure {
         }
     }
 
-    /// Returns the exit code: 1 a stage failed, 2 usage or manifest, 3 cache, 130 interrupted.
+    /// Returns the exit code: 1 a stage or a download failed, 2 usage or manifest, 3 cache, 130 interrupted.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Stages { .. } | Self::Differ { .. } => 1,
+            Self::Stages { .. } | Self::Supply(_) | Self::Differ { .. } => 1,
             Self::Usage { .. }
             | Self::Manifest { .. }
             | Self::File(_)

@@ -1,7 +1,5 @@
 //! `ablate cache gc`: removes what is not needed, and says of each thing what it was.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::cli::args::GcArgs;
@@ -13,6 +11,8 @@ use crate::cli::study;
 use crate::cli::words;
 use crate::engine;
 use crate::engine::Status;
+use crate::plan::Plan;
+use crate::plan::TaskId;
 use crate::store::Collection;
 use crate::store::Policy;
 use crate::store::Record;
@@ -71,11 +71,17 @@ fn keep(
         StudyArgs { manifest: manifest.to_owned(), set: Vec::new(), data: args.data.clone() };
     let plan = study::plan(&study, store.folder(), screen)?;
     // Without its sources a task has no key: what it made would go.
-    study::refuse_missing_sources(&plan, &BTreeSet::new(), &study)?;
+    study::refuse_missing_sources(&plan, |id, name| is_unknown(&plan, id, name), &study)?;
+    policy.keys.extend(engine::downloads_of(&plan));
     let status = engine::status(&plan, store);
     policy.checkpoints.extend(engine::ways(&plan, &status));
     policy.keys.extend(status.values().filter_map(Status::record).map(Record::key_digest));
     Ok(())
+}
+
+/// Returns whether nobody knows what a source holds.
+fn is_unknown(plan: &Plan, id: TaskId, name: &str) -> bool {
+    plan.task(id).sources.get(name).is_some_and(|source| source.digest.is_none())
 }
 
 fn told(collection: &Collection, dry_run: bool) -> String {
@@ -86,6 +92,7 @@ fn told(collection: &Collection, dry_run: bool) -> String {
     let piles = [
         (collection.records, "record"),
         (collection.checkpoints, "training's checkpoints"),
+        (collection.downloads, "download"),
         (collection.runs, "run"),
         (collection.objects, "stored file"),
         (collection.recipes, "recipe"),
@@ -123,6 +130,7 @@ fn line(victim: &Victim) -> String {
         (What::Record, Some(kind)) => kind.clone(),
         (What::Record, None) => "record".to_owned(),
         (What::Checkpoints, _) => "checkpoints".to_owned(),
+        (What::Download, _) => "download".to_owned(),
         (What::Run, _) => "run".to_owned(),
     };
     let name = match (&victim.task, victim.what) {

@@ -9,6 +9,7 @@ mod compare;
 mod environment;
 mod explain;
 mod failure;
+mod fetch;
 mod fmt;
 mod gc;
 mod get;
@@ -66,6 +67,7 @@ fn dispatch(arguments: &Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Check { study, form } => check::run(study, cache, *form, screen),
         Command::Plan { study, form } => plan::run(study, cache, *form, screen),
         Command::Run(args) => run::run(args, cache, screen),
+        Command::Fetch(args) => fetch::run(args, cache, screen),
         Command::Explain { target, form } => explain::run(target, cache, *form, screen),
         Command::Compare { first, second, form } => {
             compare::run(first, second, cache, *form, screen)

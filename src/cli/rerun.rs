@@ -68,7 +68,8 @@ pub(crate) fn run(
         machine: None,
         cancel: &NEVER,
     };
-    let folders = DataFolders::new(args.data.clone(), Path::new(""));
+    let folders =
+        DataFolders::new(args.data.clone(), Path::new("")).with_downloads(store.downloads());
     let reruns = Reruns::new(STAGES, store, &folders, &options, args.tolerance);
     let mut all = Vec::new();
     for record in &chosen {

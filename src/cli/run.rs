@@ -13,6 +13,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::clock;
 use crate::cli::environment;
 use crate::cli::failure::Failure;
+use crate::cli::fetch;
 use crate::cli::guard;
 use crate::cli::plan;
 use crate::cli::programs;
@@ -29,19 +30,29 @@ use crate::plan::Plan;
 use crate::store::Store;
 
 /// Set by the first Ctrl-C; the second one ends the program at once.
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
-    let opened = study::open(&args.study, cache, screen)?;
-    let (arms, plan) = (opened.arms(), &opened.plan);
-    let wanted = study::select(plan, &args.stages)?;
+    let mut opened = study::open(&args.study, cache, screen)?;
+    let mut wanted = study::select(&opened.plan, &args.stages)?;
     let store = Store::open(cache)?;
     let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
     if args.dry_run {
-        return plan::show(&plan.limited_to(&wanted), arms, &store, args.form, screen);
+        let (plan, arms) = (opened.plan.limited_to(&wanted), opened.arms());
+        return plan::show(&plan, arms, &store, args.form, screen);
     }
-    study::refuse_missing_sources(plan, &wanted, &args.study)?;
+    stop_on_interrupt(screen);
+    if !opened.plan.missing_sources().is_empty() {
+        let mut needed = engine::pending(&opened.plan, &wanted, &store);
+        if !args.offline && !fetch::bring(&opened.plan, &needed, &store, screen, &STOP)?.is_empty()
+        {
+            opened = study::open(&args.study, cache, screen)?; // keys hold what has come
+            wanted = study::select(&opened.plan, &args.stages)?;
+            needed = engine::pending(&opened.plan, &wanted, &store);
+        }
+        study::refuse_missing_sources(&opened.plan, |id, _| needed.contains(&id), &args.study)?;
+    }
     if !args.allow_exec {
         programs::refuse(&opened, &wanted, &store, screen)?;
     }
@@ -62,7 +73,6 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         machine: clock::machine(),
         cancel: &STOP,
     };
-    stop_on_interrupt(screen);
     let terminal = Terminal::new(screen, plan);
     let outcome = engine::run(plan, &wanted, &store, &options, &terminal)?;
     if args.form.is_json() {
@@ -93,7 +103,7 @@ pub(crate) fn worker(told: Option<&Path>) -> WorkerCommand {
     }
 }
 
-fn stop_on_interrupt(screen: &Screen) {
+pub(crate) fn stop_on_interrupt(screen: &Screen) {
     let screen = screen.clone();
     // Where there already is a handler, as in a test, the program is simply not interruptible.
     let _ = ctrlc::set_handler(move || {
@@ -104,7 +114,7 @@ fn stop_on_interrupt(screen: &Screen) {
             )]
             std::process::exit(130);
         }
-        screen.say("stopping: what trains ends its epoch and saves a checkpoint; Ctrl-C again stops at once");
+        screen.say("stopping: what trains ends its epoch and saves a checkpoint, and what arrived stays; Ctrl-C again stops at once");
     });
 }
 

@@ -1,7 +1,9 @@
 //! `ablate show`: the facts of a stage's artifacts, without opening them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -11,8 +13,15 @@ use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
+use crate::digest::Digest;
 use crate::plan::Task;
 use crate::store::Record;
+
+/// The part of a key that says which files a task read.
+#[derive(Deserialize)]
+struct Sources {
+    sources: BTreeMap<String, Digest>,
+}
 
 /// Shows what each task of the target made.
 pub(crate) fn run(
@@ -42,6 +51,7 @@ fn told(task: &Task, record: &Record) -> Value {
     json!({
         "task": task.to_string(), "stage": task.stage, "cell": task.cell, "kind": task.kind.name,
         "key": record.key_digest(), "seconds": record.seconds, "device": record.device,
+        "sources": record.key.read::<Sources>().map(|key| key.sources),
         "threads": record.threads, "machine": record.machine, "finished": record.finished,
         "outputs": record.outputs,
     })
@@ -56,6 +66,12 @@ fn described(task: &Task, record: &Record) -> String {
     let time = words::seconds(record.seconds);
     let key = record.key_digest().short();
     let mut lines = vec![format!("{task}: {}, {time}{device}, key {key}", task.kind.name)];
+    let sources = record.key.read::<Sources>().map(|key| key.sources).unwrap_or_default();
+    lines.extend(
+        sources
+            .iter()
+            .map(|(name, digest)| format!("  from {}, {}", words::printable(name), digest.short())),
+    );
     for (port, output) in &record.outputs {
         let (size, files) = (words::bytes(output.bytes), words::many(output.blobs.len(), "file"));
         lines.push(format!("  {port}: {size} in {files}, {}", output.digest.short()));
@@ -69,13 +85,17 @@ fn described(task: &Task, record: &Record) -> String {
     lines.join("\n")
 }
 
-/// Returns a value on one line: maps as `a 1, b 2`, numbers short.
+/// Returns a value on one line: maps as `a 1, b 2`, those within as `a (b 2, c 3)`, numbers short.
 fn compact(value: &Value) -> String {
     match value {
         Value::Object(map) => {
+            let within = |value: &Value| match value {
+                Value::Object(_) => format!("({})", compact(value)),
+                _ => compact(value),
+            };
             let parts: Vec<String> = map
                 .iter()
-                .map(|(name, value)| format!("{} {}", words::printable(name), compact(value)))
+                .map(|(name, value)| format!("{} {}", words::printable(name), within(value)))
                 .collect();
             parts.join(", ")
         }

@@ -59,6 +59,7 @@ pub(crate) fn told(statistics: &Statistics) -> String {
         })
     };
     lines.extend(pile(statistics.checkpoints, "checkpoints: {size}, of {n} trainings"));
+    lines.extend(pile(statistics.downloads, "downloads: {size}, of {n} sources"));
     lines.extend(pile(statistics.runs, "journals and logs: {size}, of {n} runs"));
     lines.extend(pile(statistics.orphans, "named by no record: {n} files, {size}"));
     lines.extend(pile(statistics.scratch, "in the making, or left by the dead: {n} files, {size}"));

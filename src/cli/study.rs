@@ -31,7 +31,9 @@ use crate::report::LayoutError;
 use crate::report::Measure;
 use crate::report::Study;
 use crate::report::StudyTable;
+use crate::stage::SourceRef;
 use crate::stages::STAGES;
+use crate::store::Downloads;
 use crate::store::Record;
 use crate::store::Sightings;
 use crate::store::Store;
@@ -76,7 +78,8 @@ pub(crate) fn open(args: &StudyArgs, cache: &Path, screen: &Screen) -> Result<Op
     let manifest = manifest::load(&args.manifest, &args.set);
     let manifest = manifest.map_err(|report| drawn(&report, screen))?;
     let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest)
-        .with_sightings(Sightings::of(cache, clock::seconds_since_1970()));
+        .with_sightings(Sightings::of(cache, clock::seconds_since_1970()))
+        .with_downloads(Downloads::of(cache));
     let plan = plan::build(&manifest.document, STAGES, &folders)
         .map_err(|problems| drawn(&manifest.report(problems), screen))?;
     if let Some(problem) = table_problem(manifest.document.table.as_ref(), &plan) {
@@ -145,16 +148,17 @@ pub(crate) fn select(plan: &Plan, names: &[String]) -> Result<BTreeSet<TaskId>, 
     Ok(selected)
 }
 
-/// Returns an error where a task that is needed reads a file that was found nowhere.
+/// Returns an error where a file was found nowhere that is needed, as the task and its name tell.
 pub(crate) fn refuse_missing_sources(
     plan: &Plan,
-    wanted: &BTreeSet<TaskId>,
+    is_needed: impl Fn(TaskId, &str) -> bool,
     args: &StudyArgs,
 ) -> Result<(), Failure> {
-    let needed = plan.with_ancestors(wanted);
-    let is_needed = |id: &TaskId| wanted.is_empty() || needed.contains(id);
     let mut missing = plan.missing_sources().into_iter();
-    let Some((id, name, param)) = missing.find(|(id, _, _)| is_needed(id)) else { return Ok(()) };
+    let Some((id, source)) = missing.find(|(id, source)| is_needed(*id, &source.name)) else {
+        return Ok(());
+    };
+    let SourceRef { name, param, remote, .. } = source;
     let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest);
     let folders: Vec<String> =
         folders.folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
@@ -163,7 +167,10 @@ pub(crate) fn refuse_missing_sources(
         plan.task(id),
         folders.join(" or ")
     );
-    let help = "put it there, or name its folder with `--data DIR` or ABLATE_DATA";
+    let help = match remote {
+        Some(remote) => format!("put it there, or let `ablate fetch` bring it from {}", remote.url),
+        None => "put it there, or name its folder with `--data DIR` or ABLATE_DATA".to_owned(),
+    };
     Err(Failure::usage(problem).help(help))
 }
 

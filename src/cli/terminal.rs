@@ -21,12 +21,14 @@ pub(crate) struct Terminal<'a> {
     screen: &'a Screen,
     plan: &'a Plan,
     bars: RefCell<BTreeMap<TaskId, ProgressBar>>,
+    /// That of a download.
+    download: RefCell<Option<ProgressBar>>,
 }
 
 impl<'a> Terminal<'a> {
     /// Returns a listener that tells the run of a plan.
     pub(crate) fn new(screen: &'a Screen, plan: &'a Plan) -> Self {
-        Self { screen, plan, bars: RefCell::new(BTreeMap::new()) }
+        Self { screen, plan, bars: RefCell::default(), download: RefCell::default() }
     }
 
     fn start(&self, task: TaskId, label: &str) {
@@ -51,6 +53,50 @@ impl<'a> Terminal<'a> {
         }
         bar.set_position(tick.done);
         bar.set_message(words::progress(tick));
+    }
+
+    /// Shows how much of a download has arrived; a server need not say how much there is.
+    fn arrive(&self, source: &str, done: u64, of: Option<u64>) {
+        if !self.screen.bars {
+            return;
+        }
+        let mut download = self.download.borrow_mut();
+        let bar = download.get_or_insert_with(|| {
+            let bar = self.screen.progress().add(ProgressBar::new_spinner());
+            bar.set_prefix(source.to_owned());
+            bar
+        });
+        if bar.length() != of {
+            let template =
+                "{spinner} {prefix} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} ({eta} left)";
+            bar.set_style(ProgressStyle::with_template(template).expect("well-formed"));
+            bar.set_length(of.unwrap_or_default());
+        } else if of.is_none() {
+            let template = "{spinner} {prefix} {bytes} {bytes_per_sec}";
+            bar.set_style(ProgressStyle::with_template(template).expect("well-formed"));
+        }
+        bar.set_position(done);
+    }
+
+    fn hear_of_download(&self, event: &Event) {
+        match event {
+            Event::FetchStarted { source, url } => {
+                tracing::info!("{}: fetching from {url}", words::printable(source));
+            }
+            Event::FetchAwaited { source } => {
+                let source = words::printable(source);
+                tracing::info!("{source}: another process fetches it; waiting");
+            }
+            Event::FetchTicked { source, done, of } => self.arrive(source, *done, *of),
+            Event::Fetched { source, bytes, seconds, .. } => {
+                if let Some(bar) = self.download.take() {
+                    bar.finish_and_clear();
+                }
+                let (bytes, time) = (words::bytes(*bytes), words::seconds(*seconds));
+                tracing::info!("{}: {bytes} in {time}, as asked for", words::printable(source));
+            }
+            _ => {}
+        }
     }
 
     fn end(&self, task: TaskId) {
@@ -119,6 +165,10 @@ impl Listener for Terminal<'_> {
                     tracing::debug!("{label}: not started");
                 }
             },
+            Event::FetchStarted { .. }
+            | Event::FetchAwaited { .. }
+            | Event::FetchTicked { .. }
+            | Event::Fetched { .. } => self.hear_of_download(event),
             Event::RunFinished { ran, cached, failed, skipped, seconds } => {
                 let mut parts = vec![format!("{ran} ran"), format!("{cached} cached")];
                 if *failed > 0 {

@@ -130,6 +130,40 @@ pub enum Event {
         /// Why not.
         because: SkipReason,
     },
+    /// A file from outside that is found nowhere is being fetched.
+    FetchStarted {
+        /// Name of the source.
+        source: String,
+        /// Where it comes from.
+        url: String,
+    },
+    /// Another process fetches the same file; this one waits for it.
+    FetchAwaited {
+        /// Name of the source.
+        source: String,
+    },
+    /// Part of a file has arrived.
+    FetchTicked {
+        /// Name of the source.
+        source: String,
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes in all, where the server or the manifest says it.
+        of: Option<u64>,
+    },
+    /// A file has arrived, and is what the manifest asks for.
+    Fetched {
+        /// Name of the source.
+        source: String,
+        /// Where it came from.
+        url: String,
+        /// Digest of its content.
+        content: Digest,
+        /// Its size, bytes.
+        bytes: u64,
+        /// Seconds that it took.
+        seconds: f64,
+    },
     /// The run ended.
     RunFinished {
         /// Tasks that ran.

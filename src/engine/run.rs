@@ -119,8 +119,12 @@ fn expected_seconds(
 fn hold_what_is_found(around: &Surroundings<'_>, wanted: &BTreeSet<TaskId>) -> Result<Need, Error> {
     let gate = around.store.pass()?;
     let need = Need::of(around.plan, wanted, around.store);
-    let labels: Vec<(Digest, String)> =
+    let mut labels: Vec<(Digest, String)> =
         need.keys.iter().map(|(&id, &key)| (key, around.plan.task(id).to_string())).collect();
+    for task in need.open.iter().map(|&id| around.plan.task(id)) {
+        let sources = (task.kind.sources)(&task.params).into_iter();
+        labels.extend(sources.filter_map(|source| Some((source.asked()?, task.to_string()))));
+    }
     let uses = labels.iter().map(|(key, label)| (*key, label.as_str()));
     around.hold.note(&gate, uses, around.options.time)?;
     Ok(need)

@@ -28,6 +28,7 @@ use crate::plan::link::Linker;
 use crate::plan::settle::Settler;
 use crate::plan::settle::source_span;
 use crate::stage::Runner;
+use crate::stage::SourceRef;
 use crate::stage::StageKind;
 
 /// Builds the plan of a study, or returns everything that is wrong with its manifest.
@@ -212,16 +213,14 @@ fn spans(
 pub(super) type Index = Vec<BTreeMap<Cell, TaskId>>;
 
 impl Plan {
-    /// Returns every source that no data folder has: task, name, and the param that names it.
-    pub fn missing_sources(&self) -> Vec<(TaskId, String, String)> {
-        let missing = |task: &Task| -> Vec<(TaskId, String, String)> {
-            (task.kind.sources)(&task.params)
-                .into_iter()
-                .filter(|wanted| {
-                    task.sources.get(&wanted.name).is_some_and(|found| found.path.is_none())
-                })
-                .map(|wanted| (task.id, wanted.name, wanted.param))
-                .collect()
+    /// Returns every source that is not at hand, with the task that names it.
+    pub fn missing_sources(&self) -> Vec<(TaskId, SourceRef)> {
+        let missing = |task: &Task| -> Vec<(TaskId, SourceRef)> {
+            let is_missing = |wanted: &SourceRef| {
+                task.sources.get(&wanted.name).is_some_and(|found| found.path.is_none())
+            };
+            let wanted = (task.kind.sources)(&task.params).into_iter().filter(is_missing);
+            wanted.map(|wanted| (task.id, wanted)).collect()
         };
         self.tasks.iter().flat_map(missing).collect()
     }

@@ -11,12 +11,14 @@ use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
 use crate::digest::Digest;
+use crate::digest::Md5;
 use crate::files;
 use crate::files::Found;
 use crate::files::Look;
 use crate::plan::Source;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
+use crate::store::Downloads;
 use crate::store::Seen;
 use crate::store::Sightings;
 
@@ -27,6 +29,8 @@ pub struct DataFolders {
     pub folders: Vec<PathBuf>,
     /// What is known of sources that were read before, so that a plan need not read them again.
     pub sightings: Option<Sightings>,
+    /// Where files lie that were fetched for sources which are in none of the folders.
+    pub downloads: Option<Downloads>,
 }
 
 impl DataFolders {
@@ -34,13 +38,20 @@ impl DataFolders {
     pub fn new(given: impl IntoIterator<Item = PathBuf>, manifest: &Path) -> Self {
         let beside = manifest.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new(".")).to_owned();
-        Self { folders: given.into_iter().chain([beside]).collect(), sightings: None }
+        let folders = given.into_iter().chain([beside]).collect();
+        Self { folders, sightings: None, downloads: None }
     }
 
     /// Takes the word of what was seen before for sources that look the same.
     #[must_use]
     pub fn with_sightings(self, sightings: Sightings) -> Self {
         Self { sightings: Some(sightings), ..self }
+    }
+
+    /// Takes what was fetched for sources that are in none of the folders.
+    #[must_use]
+    pub fn with_downloads(self, downloads: Downloads) -> Self {
+        Self { downloads: Some(downloads), ..self }
     }
 
     /// Returns the first file or folder of this name.
@@ -55,6 +66,8 @@ pub(super) enum Refused {
     Unreadable(files::Error),
     /// Its content is not what the manifest demands.
     Changed { path: PathBuf, pin: Digest, found: Digest },
+    /// Its MD5 is not what the manifest demands.
+    OtherMd5 { path: PathBuf, expected: Md5, found: Md5 },
     /// Its name leads out of the data folders.
     Outside,
     /// A file is there where a folder is meant, or the other way round.
@@ -82,22 +95,65 @@ impl<'a> Finder<'a> {
             let other = wanted.kind.other();
             return match self.folders.find(&wanted.name, other) {
                 Some(_) => Err(Refused::Other(other)),
-                None => Ok(Source { path: None, digest: wanted.pin }),
+                None => self.fetched(wanted).map_err(Refused::Unreadable),
             };
         };
-        let found = match self.hashed.get(&path) {
-            Some(digest) => *digest,
-            None => self.digest(&path).map_err(Refused::Unreadable)?,
-        };
-        self.hashed.insert(path.clone(), found);
-        match wanted.pin {
-            Some(pin) if pin != found => Err(Refused::Changed { path, pin, found }),
-            _ => Ok(Source { path: Some(path), digest: Some(found) }),
+        let found = self.digest_once(&path).map_err(Refused::Unreadable)?;
+        if let Some(pin) = wanted.pin.filter(|pin| *pin != found) {
+            return Err(Refused::Changed { path, pin, found });
         }
+        self.check_md5(wanted, &path, found)?;
+        Ok(Source { path: Some(path), digest: Some(found) })
+    }
+
+    /// Finds a source that is in no folder among what was fetched. What lies there and is not what was
+    /// asked for is as good as nothing.
+    fn fetched(&mut self, wanted: &SourceRef) -> Result<Source, files::Error> {
+        let downloads = self.folders.downloads.as_ref();
+        let (Some(downloads), Some(asked)) = (downloads, wanted.asked()) else {
+            return Ok(Source { path: None, digest: wanted.pin });
+        };
+        let digest = wanted.pin.or_else(|| downloads.content(asked));
+        let path = downloads.file(asked, &wanted.name).filter(|path| wanted.kind.fits(path));
+        let path = match path {
+            Some(path) if Some(self.digest_once(&path)?) == digest => Some(path),
+            _ => None,
+        };
+        Ok(Source { path, digest })
+    }
+
+    /// Refuses a file with another MD5 than the manifest demands. That a content has it is noted, so that
+    /// it is computed once.
+    fn check_md5(&self, wanted: &SourceRef, path: &Path, found: Digest) -> Result<(), Refused> {
+        let (Some(expected), Some(asked)) = (wanted.md5, wanted.asked()) else { return Ok(()) };
+        let downloads = self.folders.downloads.as_ref().filter(|_| wanted.pin.is_none());
+        if downloads.and_then(|downloads| downloads.content(asked)) == Some(found) {
+            return Ok(());
+        }
+        let md5 = files::md5(path).map_err(Refused::Unreadable)?;
+        if md5 != expected {
+            return Err(Refused::OtherMd5 { path: path.to_owned(), expected, found: md5 });
+        }
+        if let Some(downloads) = downloads
+            && let Err(error) = downloads.keep_content(asked, found)
+        {
+            tracing::debug!("{error}: the MD5 of `{}` will be computed again", path.display());
+        }
+        Ok(())
     }
 }
 
 impl Finder<'_> {
+    /// Returns the digest of a source, computed once a plan.
+    fn digest_once(&mut self, path: &Path) -> Result<Digest, files::Error> {
+        if let Some(digest) = self.hashed.get(path) {
+            return Ok(*digest);
+        }
+        let digest = self.digest(path)?;
+        self.hashed.insert(path.to_owned(), digest);
+        Ok(digest)
+    }
+
     /// Returns the digest of a source; only what was not seen before is read.
     fn digest(&self, path: &Path) -> Result<Digest, files::Error> {
         let Some(sightings) = &self.folders.sightings else { return digest(path) };
@@ -164,20 +220,17 @@ fn content(seen: &[Seen]) -> Digest {
     {
         return only.digest;
     }
-    let listed: Vec<(&str, u64, Digest)> =
-        seen.iter().map(|seen| (&*seen.name, seen.look.size, seen.digest)).collect();
-    Digest::of_value(&listed)
+    Digest::of_items(seen.iter().map(|seen| (&*seen.name, seen.look.size, seen.digest)))
 }
 
 /// Returns the digest of all that the file system says of files.
 fn looks(found: &[Found]) -> Digest {
-    let mut bytes = Vec::with_capacity(found.len() * 80);
-    for file in found {
-        bytes.extend_from_slice(&(file.name.len() as u64).to_le_bytes());
+    Digest::of_parts(found.iter().map(|file| {
+        let mut bytes = (file.name.len() as u64).to_le_bytes().to_vec();
         bytes.extend_from_slice(file.name.as_bytes());
         bytes.extend_from_slice(&file.look.bytes());
-    }
-    Digest::of_bytes(&bytes)
+        bytes
+    }))
 }
 
 #[cfg(test)]
@@ -219,10 +272,9 @@ mod tests {
         };
         let recipe = || plan(folder.path(), "{file: n.csv}").unwrap().tasks[0].recipe;
         assert_eq!(recipe(), None);
-        assert_eq!(
-            plan(folder.path(), "{file: n.csv}").unwrap().missing_sources(),
-            [(crate::plan::TaskId(0), "n.csv".to_owned(), "file".to_owned())]
-        );
+        let missing = plan(folder.path(), "{file: n.csv}").unwrap().missing_sources();
+        let [(crate::plan::TaskId(0), wanted)] = missing.as_slice() else { panic!("{missing:?}") };
+        assert_eq!((&*wanted.name, &*wanted.param), ("n.csv", "file"));
         write("n.csv", "1");
         let beside = recipe();
         write("data/n.csv", "2");
@@ -259,9 +311,11 @@ mod tests {
             let folders = DataFolders::new([folder.path().to_owned()], Path::new("x"))
                 .with_sightings(sightings);
             let of = |kind, name: &str| {
-                let wanted =
-                    SourceRef { name: name.to_owned(), param: "file".to_owned(), kind, pin: None };
-                let Ok(source) = Finder::new(&folders).find(&wanted) else { panic!("{name}") };
+                let (name, param, pin) = (name.to_owned(), "file".to_owned(), None);
+                let wanted = SourceRef { name, param, kind, pin, md5: None, remote: None };
+                let Ok(source) = Finder::new(&folders).find(&wanted) else {
+                    panic!("{}", wanted.name)
+                };
                 source.digest.unwrap()
             };
             (of(SourceKind::Folder, "photos"), of(SourceKind::File, "one"))

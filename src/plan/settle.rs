@@ -217,6 +217,18 @@ fn refusal(linked: &Linked<'_>, wanted: &SourceRef, refused: Refused) -> Problem
             Problem::at(span, message)
                 .help("fetch the file again, or change `blake3` if the new content is meant")
         }
+        Refused::OtherMd5 { path, expected, found } => {
+            let message = format!(
+                "`{}` is not the file that the manifest asks for: its MD5 is {found}, expected {expected}",
+                path.display()
+            );
+            let help = if wanted.remote.is_some() {
+                "move it away, so that the right one is fetched, or change `md5` if this one is meant"
+            } else {
+                "fetch the file again, or change `md5` if the new content is meant"
+            };
+            Problem::at(span, message).help(help)
+        }
         Refused::Outside => {
             let message = format!(
                 "`{name}` leads out of the data folders; what comes from outside is named, not located"

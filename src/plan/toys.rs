@@ -129,6 +129,8 @@ impl Stage for Draw {
             kind: SourceKind::File,
             param: "file".to_owned(),
             pin,
+            md5: None,
+            remote: None,
         };
         params.file.iter().map(source).collect()
     }

@@ -16,6 +16,7 @@ mod resources;
 mod schema;
 mod source;
 
+pub use crate::fetch::Address;
 pub use context::Context;
 pub use context::Observer;
 pub use context::Tick;
@@ -46,6 +47,7 @@ pub use progress::Progress;
 pub use resources::Device;
 pub use resources::DeviceRequest;
 pub use resources::Resources;
+pub use source::Remote;
 pub use source::SourceKind;
 pub use source::SourceRef;
 

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::archive::is_packed;
 use crate::digest::Digest;
+use crate::digest::Md5;
+use crate::fetch::Address;
 
 /// What lies behind the name of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,4 +60,25 @@ pub struct SourceRef {
     pub param: String,
     /// Content that the manifest demands, if it does.
     pub pin: Option<Digest>,
+    /// MD5 digest that the manifest demands, beside the content or in its place.
+    pub md5: Option<Md5>,
+    /// Where it may be fetched, if the manifest says it.
+    pub remote: Option<Remote>,
+}
+
+/// Where a file may be fetched that is found nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Where.
+    pub url: Address,
+    /// Its size in bytes, where the manifest says it.
+    pub bytes: Option<u64>,
+}
+
+impl SourceRef {
+    /// Returns what the cache knows the file by: the digest of the content that the manifest demands, or
+    /// one that stands for its MD5; nothing where the manifest demands none.
+    pub fn asked(&self) -> Option<Digest> {
+        self.pin.or_else(|| self.md5.map(|md5| Digest::of_value(&("md5", md5))))
+    }
 }

@@ -273,6 +273,8 @@ impl Stage for Exec {
             kind: SourceKind::File,
             param: format!("files.{index}"),
             pin: None,
+            md5: None,
+            remote: None,
         };
         params.files.iter().enumerate().map(source).collect()
     }

@@ -168,6 +168,8 @@ impl Stage for Label {
             kind: SourceKind::File,
             param: "csv".to_owned(),
             pin: None,
+            md5: None,
+            remote: None,
         };
         params.csv.iter().map(source).collect()
     }

@@ -10,6 +10,7 @@ mod npz;
 mod params;
 mod preset;
 mod rendered;
+mod rows;
 mod table;
 
 use std::path::Path;
@@ -31,6 +32,7 @@ use crate::stage::ports;
 use crate::stages::file_name::plain;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::listing::Listing;
+use crate::stages::part_notes;
 use crate::stages::sheet::Sheet;
 
 pub use params::Params;
@@ -59,7 +61,7 @@ impl Stage for Load {
         "Brings images into a study, from a file, a folder, a table or a renderer.";
     const RUNNER: Runner = Runner::Inline;
     // The content itself is in the key; to demand it or not changes nothing of what is loaded.
-    const BESIDE_KEY: &'static [&'static str] = &["blake3"];
+    const BESIDE_KEY: &'static [&'static str] = &["blake3", "md5", "url", "bytes"];
     const APPEARANCE: &'static [&'static str] = &["size", "resize", "classes", "upright"];
     type Params = Params;
     type Inputs = Inputs;
@@ -94,6 +96,8 @@ impl Stage for Load {
         let Some(path) = at(&source.name) else { return Ok(Vec::new()) };
         let counts = if params.npz.is_some() {
             npz::counts(path)?
+        } else if params.parquet.is_some() {
+            rows::counts(path, params)?
         } else {
             let root = params.image_root.as_deref().filter(|_| params.folder.is_none());
             let Some(root) = root.map_or(Some(path), at) else { return Ok(Vec::new()) };
@@ -115,6 +119,8 @@ impl Stage for Load {
         let path = cx.source(&source.name)?;
         let images = if params.npz.is_some() {
             npz::load(cx, path, params)?
+        } else if params.parquet.is_some() {
+            rows::load(cx, path, params)?
         } else {
             let root = params.image_root.as_deref().filter(|_| params.folder.is_none());
             let dataset = Dataset::open(root.map_or(Ok(path), |root| cx.source(root))?)?;
@@ -124,6 +130,9 @@ impl Stage for Load {
             }
         };
         refuse_empty_classes(&images, &source.name)?;
+        for note in part_notes::notes_as_given(&images.samples, &images.classes) {
+            cx.observer.warn(&note);
+        }
         Ok(Outputs { images })
     }
 }

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod label;
 pub mod load;
 mod part_name;
+mod part_notes;
 mod several;
 mod sheet;
 pub mod split;

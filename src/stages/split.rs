@@ -8,7 +8,6 @@ mod duplicates;
 mod even;
 mod folds;
 mod left_out;
-mod notes;
 mod params;
 mod table;
 #[cfg(test)]
@@ -29,6 +28,7 @@ use crate::stage::SourceRef;
 use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
+use crate::stages::part_notes;
 use crate::stages::split::draw::apportion;
 use crate::stages::split::draw::draw;
 use crate::stages::split::duplicates::Copies;
@@ -127,7 +127,7 @@ impl Stage for Split {
         if left_out > 0 {
             cx.observer.note(&format!("{left_out} of {} images are in no part", images.len()));
         }
-        for note in notes::notes(&images.samples, &images.classes, &chosen) {
+        for note in part_notes::notes(&images.samples, &images.classes, &chosen) {
             cx.observer.warn(&note);
         }
         let torn = copies.across(&chosen);

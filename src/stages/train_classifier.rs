@@ -228,6 +228,8 @@ impl Stage for TrainClassifier {
             kind: SourceKind::File,
             param: "weights".to_owned(),
             pin: None,
+            md5: None,
+            remote: None,
         };
         params.weights.iter().map(source).collect()
     }

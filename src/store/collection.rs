@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::store::survey::Entry;
+use crate::store::survey::Folder;
 use crate::store::survey::RunFolder;
 use crate::store::survey::Survey;
 
@@ -34,6 +35,8 @@ pub enum What {
     Record,
     /// The checkpoints of a training.
     Checkpoints,
+    /// A file that was fetched for a source, or what there is of it.
+    Download,
     /// The journal and the logs of a run.
     Run,
 }
@@ -66,6 +69,8 @@ pub struct Collection {
     pub records: usize,
     /// Folders of checkpoints.
     pub checkpoints: usize,
+    /// Files that were fetched for sources.
+    pub downloads: usize,
     /// Runs.
     pub runs: usize,
     /// Recipes that lead nowhere.
@@ -78,7 +83,7 @@ pub struct Collection {
     pub bytes: u64,
     /// Chosen things that stayed, since a run had come to need them meanwhile.
     pub spared: usize,
-    /// Size of the stored files and checkpoints that are left, bytes.
+    /// Size of the stored files, checkpoints and downloads that are left, bytes.
     pub left: u64,
     /// Size that was wished for, where what must stay takes more.
     pub missed: Option<u64>,
@@ -106,13 +111,17 @@ impl Collection {
         self.bytes += size;
     }
 
-    pub(super) fn count_checkpoints(&mut self, survey: &Survey, at: usize) {
-        let folder = survey.checkpoints[at];
-        self.checkpoints += 1;
+    /// Counts a folder that goes as one.
+    pub(super) fn count_folder(&mut self, what: What, folder: Folder) {
+        if what == What::Download {
+            self.downloads += 1;
+        } else {
+            self.checkpoints += 1;
+        }
         self.files += folder.files;
         self.bytes += folder.bytes;
         self.victims.push(Victim {
-            what: What::Checkpoints,
+            what,
             name: folder.digest.to_string(),
             kind: None,
             studies: Vec::new(),
@@ -140,10 +149,11 @@ impl Collection {
     /// Adds up what is left.
     pub(super) fn finish(&mut self, survey: &Survey, policy: &Policy) {
         let held: u64 = survey.objects.iter().map(|object| object.size).sum();
-        let checkpoints: u64 = survey.checkpoints.iter().map(|folder| folder.bytes).sum();
+        let folders = survey.checkpoints.iter().chain(&survey.downloads);
+        let folders: u64 = folders.map(|folder| folder.bytes).sum();
         let runs = self.victims.iter().filter(|victim| victim.what == What::Run);
         let runs: u64 = runs.map(|victim| victim.bytes).sum();
-        self.left = (held + checkpoints).saturating_sub(self.bytes - runs);
+        self.left = (held + folders).saturating_sub(self.bytes - runs);
         self.missed = policy.max_size.filter(|&most| self.left > most);
     }
 }

@@ -16,6 +16,7 @@ use crate::store::Collection;
 use crate::store::Error;
 use crate::store::Policy;
 use crate::store::Store;
+use crate::store::What;
 use crate::store::gate::Gate;
 use crate::store::hold::Note;
 use crate::store::hold::holder_of;
@@ -46,8 +47,12 @@ impl Store {
         for place in unneeded(&survey, &keys, policy) {
             told.count_object(survey.objects[place as usize].size);
         }
-        for &at in &chosen.checkpoints {
-            told.count_checkpoints(&survey, at);
+        for (what, chosen) in
+            [(What::Checkpoints, &chosen.checkpoints), (What::Download, &chosen.downloads)]
+        {
+            for &at in chosen {
+                told.count_folder(what, survey.folders(what)[at]);
+            }
         }
         for &at in &chosen.runs {
             told.count_run(&survey, &survey.runs[at]);
@@ -73,7 +78,8 @@ impl Store {
         work.remove_records(&chosen.records)?;
         work.remove_objects(policy)?;
         work.remove_recipes()?;
-        work.remove_checkpoints(&chosen.checkpoints, policy)?;
+        work.remove_folders(What::Checkpoints, &chosen.checkpoints, policy)?;
+        work.remove_folders(What::Download, &chosen.downloads, policy)?;
         work.remove_runs(&chosen.runs)?;
         sweep::sweep(self)?;
         self.forget_the_lost()?;
@@ -215,22 +221,32 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn remove_checkpoints(&mut self, chosen: &[usize], policy: &Policy) -> Result<(), Error> {
+    /// Removes folders that go as one.
+    fn remove_folders(
+        &mut self,
+        what: What,
+        chosen: &[usize],
+        policy: &Policy,
+    ) -> Result<(), Error> {
         for &at in chosen {
-            let folder = self.survey.checkpoints[at];
+            let folder = self.survey.folders(what)[at];
             let gate = self.shut()?;
-            let is_needed =
-                self.is_spared(folder.digest) || policy.checkpoints.contains(&folder.digest);
-            // The training that goes on from them holds the lock.
+            let is_needed = self.is_spared(folder.digest)
+                || policy.checkpoints.contains(&folder.digest)
+                || policy.keys.contains(&folder.digest);
+            // The training that goes on from it, or whoever brings the file, holds the lock.
             let lock = if is_needed { None } else { Lock::try_take(self.store, folder.digest)? };
             drop(gate);
             let Some(lock) = lock else {
                 self.told.spared += 1;
                 continue;
             };
-            files::remove_folder(&self.store.checkpoints(folder.digest))?;
+            files::remove_folder(&match what {
+                What::Download => self.store.layout.download(folder.digest),
+                _ => self.store.checkpoints(folder.digest),
+            })?;
             drop(lock);
-            self.told.count_checkpoints(&self.survey, at);
+            self.told.count_folder(what, folder);
         }
         Ok(())
     }

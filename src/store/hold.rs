@@ -37,7 +37,7 @@ pub(super) enum Note {
     },
     /// Something that the run relies on, or is about to make.
     Use {
-        /// Key of a record, or digest by which checkpoints are found.
+        /// Key of a record, or digest by which checkpoints or a download are found.
         key: Digest,
         /// Name of the task in the study.
         task: String,

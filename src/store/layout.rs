@@ -20,8 +20,17 @@ pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 pub(super) const JOURNAL: &str = "events.jsonl";
 
 /// The folders of a cache.
-const FOLDERS: [&str; 8] =
-    ["objects", "records", "recipes", "sightings", "locks", "scratch", "checkpoints", "runs"];
+const FOLDERS: [&str; 9] = [
+    "objects",
+    "records",
+    "recipes",
+    "sightings",
+    "downloads",
+    "locks",
+    "scratch",
+    "checkpoints",
+    "runs",
+];
 
 /// Where everything lies below the cache's folder.
 #[derive(Debug, Clone)]
@@ -73,6 +82,15 @@ impl Layout {
     pub(super) fn sighting(&self, source: &Path) -> PathBuf {
         let name = Digest::of_bytes(source.as_os_str().as_encoded_bytes());
         self.root.join(format!("sightings/{name}.jsonl"))
+    }
+
+    pub(super) fn downloads(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
+    /// Returns the folder of a download, told by what was asked for.
+    pub(super) fn download(&self, asked: Digest) -> PathBuf {
+        self.root.join(format!("downloads/{asked}"))
     }
 
     pub(super) fn locks(&self) -> PathBuf {

@@ -103,10 +103,10 @@ impl Sightings {
         self.layout.refuse_links()?;
         let all_settled = files.iter().all(|seen| seen.look.is_settled(self.now));
         let looks = all_settled.then_some(looks);
-        let mut text = line_of(&Head { format: FORMAT, source: source.clone(), looks, digest });
+        let head = line_of(&Head { format: FORMAT, source: source.clone(), looks, digest });
         let settled = files.iter().filter(|seen| seen.look.is_settled(self.now));
-        settled.for_each(|seen| text += &line_of(seen));
-        Ok(files::write(&self.layout.sighting(&source), text.as_bytes())?)
+        let lines = std::iter::once(head).chain(settled.map(line_of)).map(String::into_bytes);
+        Ok(files::write_parts(&self.layout.sighting(&source), lines)?)
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Statistics {
     pub scratch: Pile,
     /// What is known of sources that were read before.
     pub sightings: Pile,
+    /// Files that were fetched for sources.
+    pub downloads: Pile,
 }
 
 /// Bounds between ages, days.
@@ -113,6 +115,9 @@ impl Store {
             statistics.checkpoints.add(folder.bytes);
         }
         statistics.checkpoint_bytes = statistics.checkpoints.bytes;
+        for folder in &survey.downloads {
+            statistics.downloads.add(folder.bytes);
+        }
         for run in &survey.runs {
             statistics.runs.add(run.bytes);
         }

@@ -16,6 +16,7 @@ use crate::files::plain;
 use crate::files::plain::Sort;
 use crate::store::Error;
 use crate::store::Store;
+use crate::store::What;
 use crate::store::cache::named_by_digests;
 use crate::store::hold::Note;
 use crate::store::hold::Notes;
@@ -38,6 +39,8 @@ pub(super) struct Survey {
     pub(super) records: Vec<Entry>,
     /// Folders of checkpoints, by digest.
     pub(super) checkpoints: Vec<Folder>,
+    /// Folders of downloads, by what was asked for.
+    pub(super) downloads: Vec<Folder>,
     /// Folders of runs, by name.
     pub(super) runs: Vec<RunFolder>,
     /// Recipe -> the key that it leads to.
@@ -161,10 +164,11 @@ impl Survey {
             }
         }
         survey.recipes = recipes(store)?;
-        for name in files::names(&store.layout.checkpoints())? {
-            let Some(digest) = digest_of_text(&name) else { continue };
-            let (bytes, files, last_use) = measured(&store.layout.checkpoints().join(name))?;
-            survey.checkpoints.push(Folder { digest, bytes, files, last_use });
+        survey.checkpoints = folders(&store.layout.checkpoints())?;
+        survey.downloads = folders(&store.layout.downloads())?;
+        for folder in &mut survey.downloads {
+            let noted = used.remove(&folder.digest).map_or(0, |used| used.last);
+            folder.last_use = folder.last_use.max(noted);
         }
         let (bytes, files, _) = measured(&store.layout.scratches())?;
         survey.scratch = (bytes, files);
@@ -176,6 +180,11 @@ impl Survey {
     /// Returns the name of a study.
     pub(super) fn study(&self, place: u32) -> &str {
         &self.studies[place as usize]
+    }
+
+    /// Returns the folders of one sort, downloads or checkpoints.
+    pub(super) fn folders(&self, what: What) -> &[Folder] {
+        if what == What::Download { &self.downloads } else { &self.checkpoints }
     }
 
     /// Returns the objects that none of the wanted records names, by place.
@@ -351,6 +360,17 @@ fn objects(store: &Store) -> Result<Vec<Object>, Error> {
 fn recipes(store: &Store) -> Result<Vec<(Digest, Digest)>, Error> {
     let recipes = named_by_digests(&store.layout.recipes())?.into_iter();
     Ok(recipes.filter_map(|(recipe, _)| Some((recipe, store.key_of(recipe)?))).collect())
+}
+
+/// Returns the folders that are named by digests.
+fn folders(root: &Path) -> Result<Vec<Folder>, Error> {
+    let mut found = Vec::new();
+    for name in files::names(root)? {
+        let Some(digest) = digest_of_text(&name) else { continue };
+        let (bytes, files, last_use) = measured(&root.join(name))?;
+        found.push(Folder { digest, bytes, files, last_use });
+    }
+    Ok(found)
 }
 
 fn is_folder(path: &Path) -> bool {

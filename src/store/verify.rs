@@ -89,6 +89,7 @@ impl Store {
         if self.layout.objects().exists() {
             self.check_objects(&named, &mut verdict)?;
         }
+        self.check_downloads(&mut verdict)?;
         let damaged = checkpoints::damaged(&self.layout)?;
         verdict.damaged.extend(damaged.into_iter().map(|(path, why)| Damaged::new(path, &why)));
         verdict.damaged.sort();
@@ -218,7 +219,7 @@ impl Store {
 impl Damaged {
     /// Notes what is wrong with something. Reasons quote what was found there: not all of it, and no
     /// control characters.
-    fn new(path: String, why: &str) -> Self {
+    pub(super) fn new(path: String, why: &str) -> Self {
         let why = why
             .chars()
             .take(LONGEST_REASON)

@@ -22,6 +22,7 @@ pub(super) const GRACE: u64 = 3600;
 pub(super) struct Victims {
     pub(super) records: Vec<usize>,
     pub(super) checkpoints: Vec<usize>,
+    pub(super) downloads: Vec<usize>,
     pub(super) runs: Vec<usize>,
 }
 
@@ -45,7 +46,7 @@ impl Store {
             objects: entry.objects.clone(),
         });
         let mut items: Vec<Item> = records.collect();
-        for folder in &survey.checkpoints {
+        for folder in survey.checkpoints.iter().chain(&survey.downloads) {
             let is_held = Lock::holder(self, folder.digest)? != Holder::Nobody;
             items.push(Item {
                 is_root: is_held
@@ -60,9 +61,14 @@ impl Store {
         let sizes: Vec<u64> = survey.objects.iter().map(|object| object.size).collect();
         let wish = Wish { before, max_size: policy.max_size };
         let chosen = choose(&items, &sizes, young_orphans(survey, policy), wish).victims;
-        let (records, checkpoints): (Vec<usize>, Vec<usize>) =
-            chosen.into_iter().partition(|&at| at < survey.records.len());
-        let checkpoints = checkpoints.into_iter().map(|at| at - survey.records.len()).collect();
+        let (first, second) =
+            (survey.records.len(), survey.records.len() + survey.checkpoints.len());
+        let between = |from: usize, to: usize| {
+            let part = chosen.iter().filter(move |&&at| (from..to).contains(&at));
+            part.map(move |at| at - from).collect::<Vec<usize>>()
+        };
+        let records = between(0, first);
+        let (checkpoints, downloads) = (between(first, second), between(second, usize::MAX));
         let gone: BTreeSet<usize> = records.iter().copied().collect();
         let kept = survey.records.iter().enumerate().filter(|(at, _)| !gone.contains(at));
         let logs: BTreeSet<&str> = kept.filter_map(|(_, entry)| entry.log_in.as_deref()).collect();
@@ -80,7 +86,7 @@ impl Store {
             !stays && is_over(run)
         });
         runs.sort_by_key(|&at| survey.runs[at].last_use);
-        Ok(Victims { records, checkpoints, runs })
+        Ok(Victims { records, checkpoints, downloads, runs })
     }
 }
 

@@ -24,6 +24,12 @@ const RESERVED: &[Reserved] = &[
         why: "only `ml` knows libtorch",
     },
     Reserved {
+        words: &[concat!("ure", "q::"), concat!("Tcp", "Stream")],
+        to: &["src/fetch/"],
+        in_tests: true,
+        why: "only `fetch` talks to a network",
+    },
+    Reserved {
         words: &[
             concat!("print", "!("),
             concat!("println", "!("),

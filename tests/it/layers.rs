@@ -9,7 +9,7 @@ use crate::source::Source;
 const LAYERS: &[&[&str]] = &[
     &["digest"],
     &["files", "guard", "seed"],
-    &["archive", "imaging", "measure", "manifest", "store"],
+    &["archive", "fetch", "imaging", "measure", "manifest", "store"],
     &["artifact"],
     &["stage"],
     &["augment"],
@@ -20,8 +20,11 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// Pairs that the layers would permit: kinds are handed in, so that these can be tested with toys.
+/// Pairs that the layers would permit: kinds are handed in, so that these can be tested with toys; and
+/// neither a plan nor a stage reaches for the network.
 const BARRED: &[(&str, &str)] = &[
+    ("stages", "fetch"),
+    ("plan", "fetch"),
     ("plan", "ml"),
     ("engine", "ml"),
     ("engine", "stages"),

@@ -3,8 +3,8 @@
 //! Tables and files agree seldom to the letter: endings are missing or others, in other case, paths have
 //! backslashes or escapes of URLs.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::archive;
 use crate::archive::Archive;
@@ -23,10 +23,33 @@ pub(super) struct Dataset {
     /// Where it lies, for errors.
     place: String,
     archive: Box<dyn Archive>,
+    index: OnceLock<Index>,
+}
+
+/// How tables find images; made once one is looked for.
+struct Index {
     /// Images by their path in lower case without the ending.
-    stems: BTreeMap<String, Vec<usize>>,
+    stems: Numbers,
     /// Images by the last part of that.
-    names: BTreeMap<String, Vec<usize>>,
+    names: Numbers,
+}
+
+/// Numbers of files, several of which may have one name; sorted.
+struct Numbers(Vec<(Box<str>, u32)>);
+
+impl Numbers {
+    fn of(found: impl Iterator<Item = (Box<str>, u32)>) -> Self {
+        let mut found: Vec<(Box<str>, u32)> = found.collect();
+        found.sort_unstable();
+        Self(found)
+    }
+
+    /// Returns the numbers of a name, in rising order.
+    fn get(&self, name: &str) -> Vec<usize> {
+        let first = self.0.partition_point(|(other, _)| **other < *name);
+        let same = self.0[first..].iter().take_while(|(other, _)| **other == *name);
+        same.map(|(_, number)| *number as usize).collect()
+    }
 }
 
 /// What a table's name of an image leads to.
@@ -44,15 +67,12 @@ impl Dataset {
     /// Opens a folder or an archive, and lists what is in it.
     pub(super) fn open(path: &Path) -> Result<Self, StageError> {
         let archive = archive::open(path).map_err(refused)?;
-        let (mut stems, mut names) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
-        for (number, member) in archive.members().iter().enumerate() {
-            if is_image(&member.name) {
-                let stem = stem(&member.name.to_lowercase()).to_owned();
-                names.entry(last(&stem).to_owned()).or_default().push(number);
-                stems.entry(stem).or_default().push(number);
-            }
-        }
-        Ok(Self { place: path.display().to_string(), archive, stems, names })
+        Ok(Self::of(&path.display().to_string(), archive))
+    }
+
+    /// Takes the files of an archive.
+    pub(super) fn of(place: &str, archive: Box<dyn Archive>) -> Self {
+        Self { place: place.to_owned(), archive, index: OnceLock::new() }
     }
 
     /// Returns where it lies, for errors.
@@ -68,6 +88,16 @@ impl Dataset {
     /// Returns all files, sorted by name.
     pub(super) fn members(&self) -> &[Member] {
         self.archive.members()
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let images =
+                || self.images().map(|number| (number, self.members()[number].name.to_lowercase()));
+            let stems = images().map(|(number, name)| (stem(&name).into(), number as u32));
+            let names = images().map(|(number, name)| (last(stem(&name)).into(), number as u32));
+            Index { stems: Numbers::of(stems), names: Numbers::of(names) }
+        })
     }
 
     /// Returns the numbers of all images, in the order of their names.
@@ -110,21 +140,18 @@ impl Dataset {
             return Match::One(number);
         }
         let whole = path.to_lowercase();
-        let below = |number: &&usize| {
-            root.is_empty() || members[**number].name.starts_with(&format!("{root}/"))
+        let below = |number: &usize| {
+            root.is_empty() || members[*number].name.starts_with(&format!("{root}/"))
         };
         // The name as it stands may lack its ending, and have a point in it all the same.
         for stem in [whole.as_str(), stem(&whole)] {
-            if let Some(found) = self.stems.get(stem) {
-                return self.likeliest(found, &whole);
+            let mut found = self.index().stems.get(stem);
+            if found.is_empty() && !name.contains('/') {
+                found = self.index().names.get(last(stem));
+                found.retain(below);
             }
-            if !name.contains('/')
-                && let Some(found) = self.names.get(last(stem))
-            {
-                let found: Vec<usize> = found.iter().filter(below).copied().collect();
-                if !found.is_empty() {
-                    return self.likeliest(&found, &whole);
-                }
+            if !found.is_empty() {
+                return self.likeliest(&found, &whole);
             }
         }
         Match::None
@@ -133,13 +160,13 @@ impl Dataset {
     /// Finds the image of a name, with any ending, in a folder whose path, in plain words, has these.
     pub(super) fn image_within(&self, words: &str, name: &str) -> Match {
         let name = plain(name).to_lowercase();
-        let folder = |number: &&usize| {
-            let path = &self.members()[**number].name;
+        let folder = |number: &usize| {
+            let path = &self.members()[*number].name;
             path.rsplit_once('/').is_some_and(|(folder, _)| plain_words(folder).contains(words))
         };
         for stem in [last(&name), stem(last(&name))] {
-            let found = self.names.get(stem).into_iter().flatten();
-            let found: Vec<usize> = found.filter(folder).copied().collect();
+            let mut found = self.index().names.get(stem);
+            found.retain(folder);
             if !found.is_empty() {
                 return self.likeliest(&found, &name);
             }

@@ -4,15 +4,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::archive::is_packed;
 use crate::digest::Digest;
+use crate::digest::Md5;
 use crate::imaging::resize::Filter;
+use crate::stage::Address;
 use crate::stage::ParamProblem;
+use crate::stage::Remote;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stages::load::preset;
 use crate::stages::load::rendered::Fundus;
 
-/// Where the images come from: one of `npz`, `folder`, `csv` and `fundus`, or a table in a folder, which
+/// Where the images come from: one of `npz`, `folder`, `csv`, `parquet` and `fundus`, or a table in a folder, which
 /// is `csv` beside `folder`; without any, `fundus` with its defaults. Files and folders are looked for in
 /// the data folders, and a `.zip`, a `.tar` or a `.tar.gz` may be in a folder's place.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -33,13 +37,17 @@ pub struct Params {
     /// Table with a row for each image: a file of its own beside `image_root`, or a path inside `folder`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<String>,
+    /// Parquet file with an image in each row, or folder of such files, as Hugging Face keeps data sets; the
+    /// part is in their names (`train-00000-of-00001.parquet`), the names of classes within.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parquet: Option<String>,
     /// Draws photographs of the retina; needs no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fundus: Option<Fundus>,
     /// Folder of the images that a table names; with `folder`, a path inside it, by default the table's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_root: Option<String>,
-    /// Column of a table with the image's path; default `image`. Case and ending may differ from the
+    /// Column of a table with the image's path, or of `parquet` with the image; default `image`. Case and ending may differ from the
     /// file's, and a name without a folder may lie deeper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_column: Option<String>,
@@ -63,6 +71,18 @@ pub struct Params {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub blake3: Option<Digest>,
+    /// MD5 digest that the file must have, 32 hexadecimal digits, as data sets publish them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub md5: Option<Md5>,
+    /// Where the file is fetched if it is found nowhere, `https://...`; `blake3` or `md5` says which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub url: Option<Address>,
+    /// Size of the file at `url`, bytes; default: any up to 4 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    pub bytes: Option<u64>,
     /// Pixels from side to side of the square that images are resized to; default is their own
     /// size, and 64 for `fundus`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,10 +111,18 @@ impl Params {
             ("npz", &self.npz, SourceKind::File),
             ("folder", &self.folder, SourceKind::Folder),
             ("csv", &self.csv, SourceKind::File),
+            ("parquet", &self.parquet, self.parquet_kind()),
         ];
         let (param, name, kind) = named.into_iter().find(|(_, name, _)| name.is_some())?;
         let (name, param) = (name.clone()?, param.to_owned());
-        Some(SourceRef { name, kind, param, pin: self.blake3 })
+        let remote = self.url.clone().map(|url| Remote { url, bytes: self.bytes });
+        Some(SourceRef { name, kind, param, pin: self.blake3, md5: self.md5, remote })
+    }
+
+    /// Returns whether `parquet` names a file or a folder of files.
+    fn parquet_kind(&self) -> SourceKind {
+        let is_file = self.parquet.as_ref().is_some_and(|name| name.ends_with(".parquet"));
+        if is_file { SourceKind::File } else { SourceKind::Folder }
     }
 
     /// Returns every file and folder from outside.
@@ -105,6 +133,8 @@ impl Params {
             kind: SourceKind::Folder,
             param: "image_root".to_owned(),
             pin: None,
+            md5: None,
+            remote: None,
         });
         self.source().into_iter().chain(root).collect()
     }
@@ -122,7 +152,8 @@ impl Params {
             ("extension", self.extension.is_some()),
         ];
         for (name, _) in of_tables.iter().filter(|(_, said)| *said) {
-            if self.csv.is_none() {
+            let is_of_rows = ["image_column", "label_column", "group_column"].contains(name);
+            if self.csv.is_none() && !(is_of_rows && self.parquet.is_some()) {
                 let problem = format!("`{name}` goes with `csv`, which is missing");
                 problems.push(ParamProblem::at(name, problem));
             }
@@ -135,7 +166,7 @@ impl Params {
             let problem = ParamProblem::at("csv", "`image_root` is missing");
             problems.push(problem.help("name the folder of the images: `image_root: DIR`"));
         }
-        let is_decoded = self.folder.is_some() || self.csv.is_some();
+        let is_decoded = self.folder.is_some() || self.csv.is_some() || self.parquet.is_some();
         for (name, said) in [("upright", self.upright), ("skip", self.skip.is_some())] {
             if said && !is_decoded {
                 let problem = format!("`{name}` goes with `folder` or `csv`, which are missing");
@@ -145,6 +176,7 @@ impl Params {
         if self.blake3.is_some() && self.source().is_none() {
             problems.push(ParamProblem::at("blake3", "rendered images have no file to pin"));
         }
+        problems.extend(self.remote_problems());
         problems.extend(self.fundus.iter().flat_map(Fundus::problems));
         problems.extend(self.class_problems());
         problems
@@ -156,6 +188,7 @@ impl Params {
             ("npz", self.npz.is_some()),
             ("folder", self.folder.is_some()),
             ("csv", self.csv.is_some() && self.folder.is_none()),
+            ("parquet", self.parquet.is_some()),
             ("fundus", self.fundus.is_some()),
         ];
         let said: Vec<&str> =
@@ -174,6 +207,41 @@ impl Params {
         if self.csv.is_some() {
             let problem = "`csv` stands beside `preset`, which knows its tables";
             problems.push(ParamProblem::at("csv", problem));
+        }
+        problems
+    }
+
+    /// Returns what is wrong with how a file is to be fetched.
+    fn remote_problems(&self) -> Vec<ParamProblem> {
+        let mut problems = Vec::new();
+        if self.md5.is_some() && self.source().is_none() {
+            problems.push(ParamProblem::at("md5", "rendered images have no file to check"));
+        }
+        let rows = self.parquet.as_ref().filter(|_| self.parquet_kind() == SourceKind::Folder);
+        let folder = self.folder.as_ref().filter(|folder| !is_packed(folder)).or(rows);
+        if let Some(folder) = folder {
+            let help = "name the archive: `folder: NAME.zip`; it is read without being unpacked";
+            for (name, said) in [("url", self.url.is_some()), ("md5", self.md5.is_some())] {
+                if said {
+                    let problem = format!("`{name}` is of one file, and `{folder}` is a folder");
+                    problems.push(ParamProblem::at(name, problem).help(help));
+                }
+            }
+        }
+        if self.url.is_none() {
+            if self.bytes.is_some() {
+                problems
+                    .push(ParamProblem::at("bytes", "`bytes` goes with `url`, which is missing"));
+            }
+            return problems;
+        }
+        if self.source().is_none() {
+            problems.push(ParamProblem::at("url", "rendered images have no file to fetch"));
+        }
+        if self.blake3.is_none() && self.md5.is_none() {
+            let problem = "`url` has no digest beside it, so that nothing says which file is meant";
+            let help = "add `md5: ...` as the data set publishes it, or `blake3: ...`";
+            problems.push(ParamProblem::at("url", problem).help(help));
         }
         problems
     }

@@ -181,6 +181,8 @@ impl Params {
             kind: SourceKind::File,
             param: "csv".to_owned(),
             pin: None,
+            md5: None,
+            remote: None,
         };
         self.csv.iter().map(source).collect()
     }
