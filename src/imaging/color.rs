@@ -147,7 +147,7 @@ impl Work for GreySum<'_> {
 
 /// Returns a pixel's luma (ITU-R 601-2) in Pillow's fixed point.
 #[inline(always)]
-fn grey(pixel: [u8; CHANNELS]) -> u8 {
+pub(in crate::imaging) fn grey(pixel: [u8; CHANNELS]) -> u8 {
     let [red, green, blue] = pixel.map(u32::from);
     ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16) as u8
 }

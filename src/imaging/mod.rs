@@ -4,6 +4,8 @@
 
 pub mod affine;
 pub mod blur;
+pub mod circle;
+pub mod clahe;
 pub mod color;
 pub mod decode;
 pub mod elastic;
@@ -12,12 +14,16 @@ pub mod fundus;
 pub mod grid;
 pub mod hash;
 pub mod hue;
+pub mod lab;
 pub mod levels;
+pub mod local_average;
+mod mirror;
 pub mod noise;
 pub mod npy;
 pub mod npz;
 pub mod resize;
 pub mod rgb;
 pub mod sharpness;
+pub mod square;
 mod wide;
 pub mod window;

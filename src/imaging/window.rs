@@ -19,6 +19,15 @@ pub struct Window {
     pub width: usize,
 }
 
+impl Window {
+    /// Returns the part of an image that lies within.
+    pub fn cut(self, image: &Rgb) -> Rgb {
+        let start = |row: usize| ((self.top + row) * image.width + self.left) * CHANNELS;
+        let rows = (0..self.height).map(|row| &image.pixels[start(row)..][..self.width * CHANNELS]);
+        Rgb::new(self.height, self.width, rows.flatten().copied().collect())
+    }
+}
+
 /// Draws a rectangle as torchvision does for `RandomResizedCrop` and `RandomErasing`: a share of the
 /// image's area and a ratio of width to height, its logarithm uniform; ten times at most, until one
 /// is not larger than the image.
@@ -42,11 +51,7 @@ pub fn draw(image: &Rgb, area: [f64; 2], aspect: [f64; 2], stream: &mut Stream) 
 /// Cuts a rectangle out and resizes it to the image's size, as torchvision's `resized_crop` makes of
 /// a Pillow image.
 pub fn crop(image: &mut Rgb, window: Window) {
-    let start = |row: usize| ((window.top + row) * image.width + window.left) * CHANNELS;
-    let rows = (0..window.height).map(|row| &image.pixels[start(row)..][..window.width * CHANNELS]);
-    let pixels = rows.flatten().copied().collect();
-    let cut = Rgb::new(window.height, window.width, pixels);
-    *image = resize(&cut, image.height, image.width, Filter::Bilinear);
+    *image = resize(&window.cut(image), image.height, image.width, Filter::Bilinear);
 }
 
 /// Blackens a rectangle.

@@ -8,6 +8,7 @@ mod gathered;
 mod listing;
 mod npz;
 mod params;
+mod preparation;
 mod preset;
 mod rendered;
 mod rows;
@@ -36,6 +37,7 @@ use crate::stages::part_notes;
 use crate::stages::sheet::Sheet;
 
 pub use params::Params;
+pub use preparation::Prepare;
 pub use rendered::Fundus;
 
 /// Brings images into a study, from a file, a folder, a table or a renderer.
@@ -62,7 +64,8 @@ impl Stage for Load {
     const RUNNER: Runner = Runner::Inline;
     // The content itself is in the key; to demand it or not changes nothing of what is loaded.
     const BESIDE_KEY: &'static [&'static str] = &["blake3", "md5", "url", "bytes"];
-    const APPEARANCE: &'static [&'static str] = &["size", "resize", "classes", "upright"];
+    const APPEARANCE: &'static [&'static str] =
+        &["size", "resize", "classes", "upright", "prepare"];
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -107,7 +110,11 @@ impl Stage for Load {
                 None => folder::counts(&dataset)?,
             }
         };
-        let size = params.size.map(|side| (side, side)).or(counts.size);
+        let own = counts.size.and_then(|size| match &params.prepare {
+            Some(prepare) => prepare.size(size),
+            None => Some(size),
+        });
+        let size = params.size.map(|side| (side, side)).or(own);
         Ok(vec![("images", counts.sized(size))])
     }
 

@@ -25,6 +25,7 @@ mod keys;
 mod layers;
 mod manifests;
 mod pipelines;
+mod preparation;
 mod processes;
 mod reference;
 mod rerun;

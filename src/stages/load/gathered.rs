@@ -17,6 +17,7 @@ use crate::stage::StageError;
 use crate::stages::load::Params;
 use crate::stages::load::dataset::Dataset;
 use crate::stages::load::dataset::refused;
+use crate::stages::load::preparation::Preparation;
 use crate::stages::several::listed;
 
 /// Longest file of an image that is read, bytes.
@@ -33,6 +34,7 @@ pub(super) struct Entry {
 struct Reading<'a> {
     params: &'a Params,
     dataset: &'a Dataset,
+    preparation: Preparation,
     size: (usize, usize),
     spill: Spill,
     progress: Progress<'a>,
@@ -54,15 +56,17 @@ pub(super) fn read(
     classes: Vec<String>,
     entries: Vec<Entry>,
 ) -> Result<ImageSet, StageError> {
+    let preparation = Preparation::new(params.prepare.as_ref());
     let size = match params.size {
         Some(side) => (side, side),
-        None => first_size(params, dataset, &entries)?,
+        None => first_size(params, &preparation, dataset, &entries)?,
     };
     let spill = Spill::new(&cx.folder.join("spilled"), entries.len(), size.into());
     let progress = Progress::new(cx, "images", entries.len());
     let reading = Reading {
         params,
         dataset,
+        preparation,
         size,
         spill,
         progress,
@@ -95,7 +99,7 @@ impl Reading<'_> {
             return Ok(());
         }
         self.progress.advance()?;
-        match content.and_then(|bytes| prepared(&bytes, self.params)) {
+        match content.and_then(|bytes| prepared(&bytes, self.params, &self.preparation)) {
             Ok((image, is_turned)) if (image.height, image.width) == self.size => {
                 *lock(&self.turned) += usize::from(is_turned);
                 self.spill.put(index, &image.pixels)?;
@@ -142,7 +146,7 @@ impl Reading<'_> {
             return Err(StageError::data(problem).help("give all one size, such as `size: 64`"));
         }
         if count > 0 {
-            cx.observer.note(&format!("skipped {count} of {} images: {list}", entries.len()));
+            cx.observer.warn(&format!("skipped {count} of {} images: {list}", entries.len()));
         }
         let turned = owned(self.turned);
         if turned > 0 {
@@ -160,13 +164,15 @@ impl Reading<'_> {
 /// Returns the size of the first image that can be read.
 fn first_size(
     params: &Params,
+    preparation: &Preparation,
     dataset: &Dataset,
     entries: &[Entry],
 ) -> Result<(usize, usize), StageError> {
     let tried = params.skip.unwrap_or_default() + 1;
     for entry in entries.iter().take(tried) {
         let bytes = archive::read(dataset.archive(), entry.member, LONGEST);
-        if let Some((image, _)) = bytes.ok().and_then(|bytes| prepared(&bytes, params).ok()) {
+        let image = |bytes: Vec<u8>| prepared(&bytes, params, preparation).ok();
+        if let Some((image, _)) = bytes.ok().and_then(image) {
             return Ok((image.height, image.width));
         }
     }
@@ -177,11 +183,16 @@ fn first_size(
 }
 
 /// Returns an image as it enters the set, and whether its camera was turned and it still is.
-fn prepared(bytes: &[u8], params: &Params) -> Result<(Rgb, bool), String> {
+fn prepared(
+    bytes: &[u8],
+    params: &Params,
+    preparation: &Preparation,
+) -> Result<(Rgb, bool), String> {
     let decoded = decode::decode_as(bytes, params.upright)?;
+    let image = preparation.apply(decoded.image);
     let image = match params.size {
-        Some(size) => resize(&decoded.image, size, size, params.resize),
-        None => decoded.image,
+        Some(size) => resize(&image, size, size, params.resize),
+        None => image,
     };
     Ok((image, decoded.is_turned))
 }

@@ -26,6 +26,7 @@ use crate::stage::Counts;
 use crate::stage::Progress;
 use crate::stage::StageError;
 use crate::stages::load::Params;
+use crate::stages::load::preparation::Preparation;
 
 const PARTS: [(&str, Partition); 3] =
     [("train", Partition::Train), ("val", Partition::Validation), ("test", Partition::Test)];
@@ -77,8 +78,11 @@ pub(super) fn load(cx: &Context<'_>, path: &Path, params: &Params) -> Result<Ima
         return Err(wrong(path, &format!("{}_images", other.name), &problem));
     }
     let count = parts_read.iter().map(|part| part.shape[0]).sum();
-    let size = params.size.map_or([height, width], |side| [side, side]);
+    let prepare = params.prepare.as_ref();
+    let own = prepare.and_then(|prepare| prepare.size((height, width))).unwrap_or((height, width));
+    let size = params.size.map_or(own.into(), |side| [side, side]);
     let loading = Loading {
+        preparation: prepare.map(|prepare| Preparation::new(Some(prepare))),
         filter: params.resize,
         size,
         spill: Spill::new(&cx.folder.join("spilled"), count, size),
@@ -101,6 +105,7 @@ const PIECE: usize = 8 << 20;
 
 /// Images on their way from the file to where the set keeps them.
 struct Loading<'a> {
+    preparation: Option<Preparation>,
     filter: Filter,
     size: [usize; 2],
     spill: Spill,
@@ -139,7 +144,7 @@ impl Loading<'_> {
 
     /// Returns whether the set keeps images just as the part has them.
     fn keeps(&self, part: &Part) -> bool {
-        !part.grey && part.shape[1..] == self.size
+        !part.grey && part.shape[1..] == self.size && self.preparation.is_none()
     }
 
     fn put_all(&self, first: usize, pixels: &[u8], size: usize) -> Result<(), StageError> {
@@ -154,6 +159,10 @@ impl Loading<'_> {
             Rgb::from_grey(height, width, pixels)
         } else {
             Rgb::new(height, width, pixels.to_vec())
+        };
+        let image = match &self.preparation {
+            Some(preparation) => preparation.apply(image),
+            None => image,
         };
         let [height, width] = self.size;
         Ok(self.spill.put(index, &resize(&image, height, width, self.filter).pixels)?)

@@ -13,6 +13,7 @@ use crate::stage::ParamProblem;
 use crate::stage::Remote;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
+use crate::stages::load::preparation::Prepare;
 use crate::stages::load::preset;
 use crate::stages::load::rendered::Fundus;
 
@@ -88,6 +89,9 @@ pub struct Params {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4096))]
     pub size: Option<usize>,
+    /// What is done to photographs of `npz`, `folder` or `csv` before they are resized; default nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepare: Option<Prepare>,
     /// How images are resized; each is what Pillow does, bit for bit.
     #[serde(default)]
     pub resize: Filter,
@@ -173,6 +177,7 @@ impl Params {
                 problems.push(ParamProblem::at(name, problem));
             }
         }
+        problems.extend(self.prepare_problem());
         if self.blake3.is_some() && self.source().is_none() {
             problems.push(ParamProblem::at("blake3", "rendered images have no file to pin"));
         }
@@ -180,6 +185,19 @@ impl Params {
         problems.extend(self.fundus.iter().flat_map(Fundus::problems));
         problems.extend(self.class_problems());
         problems
+    }
+
+    fn prepare_problem(&self) -> Option<ParamProblem> {
+        let prepare = self.prepare.as_ref()?;
+        if self.source().is_none() {
+            let problem = "rendered images are ready; `prepare` is for photographs";
+            return Some(ParamProblem::at("prepare", problem));
+        }
+        (prepare.circle.is_some() && self.size.is_none()).then(|| {
+            let problem = "circles differ in size, and `size` is missing";
+            ParamProblem::at("prepare", problem)
+                .help("give all images one size, such as `size: 64`")
+        })
     }
 
     fn source_problems(&self) -> Vec<ParamProblem> {

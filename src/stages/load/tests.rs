@@ -249,6 +249,45 @@ fn a_wrong_folder_is_refused_in_words() {
 }
 
 #[test]
+fn photographs_are_prepared_before_they_are_resized() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut eye = Rgb::black(6, 9);
+    (0..6 * 9).filter(|place| (2..6).contains(&(place % 9))).for_each(|place| {
+        eye.pixels[place * 3..][..3].fill(200);
+    });
+    files::write(&folder.path().join("ill/1.png"), &grid::png(&eye)).unwrap();
+    let sources = [("eyes", folder.path())];
+    let images = |prepare: Value, size: Option<usize>| {
+        let mut params = json!({"folder": "eyes", "prepare": prepare});
+        if let Some(size) = size {
+            params["size"] = json!(size);
+            assert_eq!(foreseen(&params, &sources).size, Some((size, size)));
+        }
+        run(params, &sources).unwrap()
+    };
+    let cut = images(json!({"circle": {}}), Some(2));
+    assert_eq!(cut.image(0), [200; 12]);
+    let padded = images(json!({"square": true}), None);
+    assert_eq!((padded.height, padded.width), (9, 9));
+    let both = images(json!({"circle": {}, "square": true}), Some(6));
+    assert_eq!(both.image(0)[..9], [0, 0, 0, 200, 200, 200, 200, 200, 200]);
+    let plain = images(json!({"circle": {}, "clahe": {}, "graham": {"within": 1}}), Some(4));
+    assert_eq!(plain.image(0)[..], [128; 48]);
+    assert_eq!(images(json!({}), None), run(json!({"folder": "eyes"}), &sources).unwrap());
+}
+
+#[test]
+fn arrays_are_prepared_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let arrays = [("train_images", vec![1, 1, 2], vec![7, 9]), ("train_labels", vec![1], vec![0])];
+    let path = archive(folder.path(), &arrays);
+    let sources = [("set.npz", path.as_path())];
+    let params = json!({"npz": "set.npz", "prepare": {"square": true}});
+    assert_eq!(foreseen(&params, &sources).size, Some((2, 2)));
+    assert_eq!(run(params, &sources).unwrap().image(0), [7, 7, 7, 9, 9, 9, 0, 0, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_table_gives_labels_parts_and_groups() {
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("grades.csv");
@@ -347,6 +386,9 @@ fn params_that_contradict_each_other_are_all_said() {
     fundus.balance: shares of 0 or more are expected, not all of them 0
     classes: found 1 names, expected 5 for rendered grades
     ");
+    insta::assert_snapshot!(said(json!({"folder": "a", "prepare": {"circle": {}}})), @"prepare: circles differ in size, and `size` is missing (give all images one size, such as `size: 64`)");
+    insta::assert_snapshot!(said(json!({"prepare": {"square": true}})), @"prepare: rendered images are ready; `prepare` is for photographs");
+    insta::assert_snapshot!(said(json!({"npz": "a.npz", "prepare": {"clahe": {"tiles": 0}}})), @"prepare.clahe.tiles: found 0, expected a whole number of at least 1 and at most 64");
     insta::assert_snapshot!(said(json!({"csv": "a.csv", "size": 0})), @"
     size: found 0, expected a whole number of at least 1 and at most 4096
     csv: `image_root` is missing (name the folder of the images: `image_root: DIR`)
