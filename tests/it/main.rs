@@ -24,6 +24,7 @@ mod hostile;
 mod keys;
 mod layers;
 mod manifests;
+mod memory;
 mod pipelines;
 mod preparation;
 mod processes;
