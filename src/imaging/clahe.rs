@@ -1,7 +1,7 @@
 //! Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994) of the lightness.
 //!
 //! The lightness is `L` of [`Lab`]; its colours stay. Tiles, clipping, redistribution and the mixing of
-//! four tables are those of OpenCV's `createCLAHE(clip, (tiles, tiles)).apply(L)`, bit for bit.
+//! four tables are those of `OpenCV`'s `createCLAHE(clip, (tiles, tiles)).apply(L)`, bit for bit.
 
 use crate::imaging::lab::Lab;
 use crate::imaging::levels::Levels;
@@ -83,7 +83,9 @@ fn table(
 fn limit(histogram: &mut [usize; LEVELS], limit: usize) {
     let cut: usize = histogram.iter().map(|count| count.saturating_sub(limit)).sum();
     let (each, rest) = (cut / LEVELS, cut % LEVELS);
-    histogram.iter_mut().for_each(|count| *count = (*count).min(limit) + each);
+    for count in histogram.iter_mut() {
+        *count = (*count).min(limit) + each;
+    }
     let step = LEVELS.checked_div(rest).unwrap_or(LEVELS).max(1);
     histogram.iter_mut().step_by(step).take(rest).for_each(|count| *count += 1);
 }

@@ -1,7 +1,7 @@
-//! Lightness and colour apart: CIE L*a*b* (D65) in bytes, in the fixed point of OpenCV.
+//! Lightness and colour apart: CIE L*a*b* (D65) in bytes, in the fixed point of `OpenCV`.
 //!
 //! `L` is 255 / 100 of the lightness, `a` and `b` have 128 added. To L*a*b* every byte is that of
-//! OpenCV's `cvtColor(image, COLOR_RGB2LAB)`. The way back follows `COLOR_LAB2RGB`, whose wide loops
+//! `OpenCV`'s `cvtColor(image, COLOR_RGB2LAB)`. The way back follows `COLOR_LAB2RGB`, whose wide loops
 //! round a little differently: of all colours about one byte in 200 is one level off, of random bytes
 //! of red, green and blue one in 90, and none is two.
 

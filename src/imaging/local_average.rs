@@ -1,8 +1,8 @@
 //! Ben Graham's local average subtraction: `4 * image - 4 * blurred + 128`, clipped to bytes.
 //!
 //! From his report on the winning entry to Kaggle's Diabetic Retinopathy Detection (2015). The numbers
-//! are those of OpenCV's `addWeighted(image, 4, GaussianBlur(image, (0, 0), deviation), -4, 128)`, bit
-//! for bit: OpenCV blurs bytes with weights of eight fractional bits, each rounded with the error of
+//! are those of `OpenCV`'s `addWeighted(image, 4, GaussianBlur(image, (0, 0), deviation), -4, 128)`, bit
+//! for bit: `OpenCV` blurs bytes with weights of eight fractional bits, each rounded with the error of
 //! the one before it, along rows and then along columns.
 
 #![expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide registers")]
@@ -29,7 +29,7 @@ pub fn subtract(image: &mut Rgb, deviation: f64) {
     }
 }
 
-/// Turns what lies outside a circle round the middle, OpenCV's, to the level of what equals its
+/// Turns what lies outside a circle round the middle, `OpenCV`'s, to the level of what equals its
 /// surroundings: the rim of the photograph differs from its ground most of all. The radius is a share
 /// of half the shorter side, above 0.
 pub fn mask(image: &mut Rgb, share: f64) {

@@ -1,5 +1,5 @@
 //! What lies beyond the rim of a side: the side mirrored, without its outermost pixel a second time
-//! (`BORDER_REFLECT_101` of OpenCV).
+//! (`BORDER_REFLECT_101` of `OpenCV`).
 
 /// Returns the pixel, 0 to `length - 1`, that is seen at a place before, on or beyond a side.
 pub(in crate::imaging) fn mirrored(place: isize, length: usize) -> usize {

@@ -1,4 +1,4 @@
-//! Preparation of photographs against OpenCV: bytes that it made once, by `tests/golden/preparation.py`.
+//! Preparation of photographs against `OpenCV`: bytes that it made once, by `tests/golden/preparation.py`.
 
 use ablate::imaging::circle;
 use ablate::imaging::clahe;

@@ -26,11 +26,11 @@ pub struct Prepare {
     /// Second: they are padded with black to squares, and stay in the middle.
     #[serde(default, skip_serializing_if = "is_off")]
     pub square: bool,
-    /// Third: their lightness is evened out tile by tile, with limited contrast (CLAHE), as OpenCV does
+    /// Third: their lightness is evened out tile by tile, with limited contrast (CLAHE), as `OpenCV` does
     /// on L of L*a*b*.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clahe: Option<Clahe>,
-    /// Last: Ben Graham's subtraction of the local average, as OpenCV's
+    /// Last: Ben Graham's subtraction of the local average, as `OpenCV`'s
     /// `addWeighted(image, 4, GaussianBlur(image, (0, 0), deviation), -4, 128)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graham: Option<Graham>,

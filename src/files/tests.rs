@@ -1,0 +1,74 @@
+//! Files: written whole, told apart, counted once.
+
+use super::Digest;
+
+#[test]
+fn a_written_file_is_whole_and_leaves_no_scratch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/er/file");
+    super::write(&path, b"one").unwrap();
+    super::write(&path, b"two").unwrap();
+    let names: Vec<String> =
+        super::walk(folder.path()).unwrap().into_iter().map(|found| found.name).collect();
+    assert_eq!(names, ["deep/er/file"]);
+    assert_eq!(super::read(&path).unwrap(), b"two");
+    assert_eq!(&*super::map(&path).unwrap(), b"two");
+    assert_eq!(super::digest(&path).unwrap(), Digest::of_bytes(b"two"));
+}
+
+#[test]
+fn a_scratch_file_of_another_machine_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut names = ["theirs", "theirs", "mine"].map(str::to_owned).into_iter();
+    super::write_scratch(&folder.path().join("theirs"), b"half").unwrap();
+    let (path, _) = super::create_named(folder.path(), || names.next().unwrap()).unwrap();
+    assert_eq!(path, folder.path().join("mine"));
+    assert_eq!(super::read(&folder.path().join("theirs")).unwrap(), b"half");
+}
+
+#[test]
+fn only_plain_files_are_regular() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    super::write(&root.join("deep/a"), b"1").unwrap();
+    assert_eq!(super::first_irregular(root).unwrap(), None);
+    super::point(&root.join("deep/a"), &root.join("deep/b")).unwrap();
+    let stray = super::first_irregular(root).unwrap().unwrap();
+    assert_eq!((stray.name.as_str(), stray.what), ("deep/b", "a link"));
+    super::remove_file(&root.join("deep/b")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("s")).unwrap();
+    assert_eq!(super::first_irregular(root).unwrap().unwrap().what, "a special file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_walk_does_not_pass_over_a_link_that_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+    let error = super::walk(folder.path()).unwrap_err();
+    assert!(error.is_missing() && error.path.ends_with("link"), "{error}");
+    assert!(super::walk(&folder.path().join("none")).is_err());
+}
+
+#[test]
+fn an_empty_file_can_be_mapped_and_hashed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty");
+    super::write(&path, b"").unwrap();
+    assert!(super::map(&path).unwrap().is_empty());
+    assert_eq!(super::digest(&path).unwrap(), Digest::of_bytes(b""));
+}
+
+#[test]
+fn an_error_names_the_path_and_the_action() {
+    let error = super::read("/no/such/file".as_ref()).unwrap_err();
+    assert!(error.is_missing());
+    assert!(error.to_string().starts_with("cannot read `/no/such/file`: "), "{error}");
+}
+
+#[test]
+fn removing_what_is_gone_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    super::remove_file(&folder.path().join("nothing")).unwrap();
+    super::remove_folder(&folder.path().join("nothing")).unwrap();
+}
