@@ -75,7 +75,9 @@ impl Case {
 
 fn of_lab(image: &mut Rgb, lab: &Lab) {
     let pixels = image.pixels.as_chunks_mut::<3>().0;
-    pixels.iter_mut().for_each(|pixel| *pixel = lab.of_rgb(*pixel));
+    for pixel in &mut pixels {
+        *pixel = lab.of_rgb(*pixel);
+    }
 }
 
 fn fnv(data: &[u8]) -> String {
