@@ -75,7 +75,7 @@ impl Case {
 
 fn of_lab(image: &mut Rgb, lab: &Lab) {
     let pixels = image.pixels.as_chunks_mut::<3>().0;
-    for pixel in &mut pixels {
+    for pixel in pixels {
         *pixel = lab.of_rgb(*pixel);
     }
 }
