@@ -4,6 +4,8 @@
 //! what it counts is there.
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -162,7 +164,7 @@ impl Cell {
 
 fn reader(path: &Path) -> Result<Reader, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    SerializedFileReader::new(file).map_err(|error| told(&error))
+    caught(|| SerializedFileReader::new(file).map_err(|error| told(&error)))
 }
 
 /// Returns the place of a column by its path.
@@ -187,8 +189,16 @@ fn image_leaf(schema: &SchemaDescriptor, column: &str) -> Result<usize, String> 
 }
 
 fn column_of(reader: &Reader, group: usize, leaf: usize) -> Result<ColumnReader, String> {
-    let group = reader.get_row_group(group).map_err(|error| told(&error))?;
-    group.get_column_reader(leaf).map_err(|error| told(&error))
+    caught(|| {
+        let group = reader.get_row_group(group).map_err(|error| told(&error))?;
+        group.get_column_reader(leaf).map_err(|error| told(&error))
+    })
+}
+
+/// Does what the library does, and catches its panics: some damaged files are more than it expects.
+fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let caught = catch_unwind(AssertUnwindSafe(work));
+    caught.unwrap_or_else(|_| Err("no whole Parquet file: its parts contradict each other".into()))
 }
 
 /// Reads the next rows of a column, at least one.
@@ -197,8 +207,10 @@ fn batch(column: &mut ColumnReader, count: usize) -> Result<Vec<Option<Cell>>, S
     macro_rules! read {
         ($column:expr, $cell:expr) => {{
             let mut values = Vec::new();
-            let read = $column.read_records(count, Some(&mut levels), None, &mut values);
-            let (rows, _, _) = read.map_err(|error| told(&error))?;
+            let (rows, _, _) = caught(|| {
+                let read = $column.read_records(count, Some(&mut levels), None, &mut values);
+                read.map_err(|error| told(&error))
+            })?;
             (rows, values.into_iter().map($cell).collect::<Vec<_>>())
         }};
     }
@@ -227,15 +239,11 @@ fn batch(column: &mut ColumnReader, count: usize) -> Result<Vec<Option<Cell>>, S
 }
 
 fn skip(column: &mut ColumnReader, count: usize) -> Result<(), String> {
-    let skipped = match column {
-        ColumnReader::ByteArrayColumnReader(column) => column.skip_records(count),
-        _ => return Err("a column of another type, where images are expected".to_owned()),
+    let ColumnReader::ByteArrayColumnReader(column) = column else {
+        return Err("a column of another type, where images are expected".to_owned());
     };
-    match skipped {
-        Ok(skipped) if skipped == count => Ok(()),
-        Ok(_) => Err("a row group ends before its rows do".to_owned()),
-        Err(error) => Err(told(&error)),
-    }
+    let skipped = caught(|| column.skip_records(count).map_err(|error| told(&error)))?;
+    if skipped < count { Err("a row group ends before its rows do".to_owned()) } else { Ok(()) }
 }
 
 /// Returns what the library says, in fewer words.

@@ -89,7 +89,7 @@ pub struct Params {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4096))]
     pub size: Option<usize>,
-    /// What is done to photographs of `npz`, `folder` or `csv` before they are resized; default nothing.
+    /// What is done to photographs before they are resized; default nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepare: Option<Prepare>,
     /// How images are resized; each is what Pillow does, bit for bit.

@@ -137,6 +137,17 @@ fn what_cannot_be_read_is_refused_in_words() {
     ");
 }
 
+#[test]
+fn a_file_on_which_the_library_panics_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let mut bytes = files::read(&golden("eyes/data/train-00000-of-00002.parquet")).unwrap();
+    bytes[3134] ^= 128;
+    files::write(&path, &bytes).unwrap();
+    let said = words(&json!({"parquet": "a.parquet"}), &path);
+    assert_eq!(said, "`DATA/a.parquet`: no whole Parquet file: its parts contradict each other");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
