@@ -1,16 +1,20 @@
-//! Image files to pixels: PNG, JPEG, BMP, TIFF and WebP.
+//! Image files to pixels: PNG, JPEG, BMP, TIFF, WebP and DICOM.
 //!
-//! Grey becomes red = green = blue, 16 bits become 8, alpha is dropped as Pillow's `convert("RGB")`
-//! does. An orientation that a camera noted is applied only on request, as with Pillow's `open`.
+//! Grey becomes red = green = blue and alpha is dropped, as Pillow's `convert("RGB")` does. Of 16 bits the
+//! upper 8 are taken; so does Pillow with colours, whereas it clips grey, which leaves it white. An
+//! orientation that a camera noted is applied only on request, but that of a TIFF always, as with Pillow.
 
 use std::io::Cursor;
 
 use image::DynamicImage;
 use image::ImageDecoder;
+use image::ImageFormat;
 use image::ImageReader;
 use image::Limits;
 use image::metadata::Orientation;
 
+use crate::imaging::dicom;
+use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
 
 /// Longest side that is read, pixels: more than any fundus camera gives, less than a bomb.
@@ -19,7 +23,8 @@ const LONGEST_SIDE: u32 = 20_000;
 const MOST_MEMORY: u64 = 1 << 30;
 
 /// File name extensions of the formats that are read, lower case.
-pub const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+pub const EXTENSIONS: [&str; 9] =
+    ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp", "dcm", "dicom"];
 
 /// Returns whether a file name ends as an image that can be read does.
 pub fn is_image_name(name: &str) -> bool {
@@ -48,11 +53,19 @@ pub fn decode_as(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
+    if dicom::is_dicom(bytes) {
+        let image = dicom::decode(bytes, LONGEST_SIDE as usize, decode)?;
+        return Ok(Decoded { image, is_turned: false });
+    }
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
     if reader.format().is_none() {
-        return Err("the content is no PNG, JPEG, BMP, TIFF or WebP image".to_owned());
+        return Err("the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image".to_owned());
+    }
+    let is_tiff = reader.format() == Some(ImageFormat::Tiff);
+    if reader.format() == Some(ImageFormat::Jpeg) && is_cut_off(bytes) {
+        return Err("the JPEG is cut off: its end is missing".to_owned());
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
@@ -63,16 +76,53 @@ pub fn decode_as(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
     let mut decoder = reader.into_decoder().map_err(wrong)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
-    if upright {
+    if upright || is_tiff {
         image.apply_orientation(orientation);
     }
-    let is_turned = !upright && orientation != Orientation::NoTransforms;
-    let image = image.into_rgb8();
+    let is_turned = !upright && !is_tiff && orientation != Orientation::NoTransforms;
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {
         return Err("the image has no pixel".to_owned());
     }
-    Ok(Decoded { image: Rgb::new(height, width, image.into_raw()), is_turned })
+    Ok(Decoded { image: Rgb::new(height, width, levels(image)?), is_turned })
+}
+
+/// Returns red, green and blue of each pixel.
+fn levels(image: DynamicImage) -> Result<Vec<u8>, String> {
+    let upper = |level: &u16| (level >> 8) as u8;
+    let grey = |level: &u16| [upper(level); CHANNELS];
+    match image {
+        DynamicImage::ImageLuma16(deep) => Ok(deep.as_raw().iter().flat_map(grey).collect()),
+        DynamicImage::ImageLumaA16(deep) => {
+            Ok(deep.as_raw().iter().step_by(2).flat_map(grey).collect())
+        }
+        DynamicImage::ImageRgb16(deep) => Ok(deep.as_raw().iter().map(upper).collect()),
+        DynamicImage::ImageRgba16(deep) => {
+            let colors =
+                deep.as_raw().as_chunks::<4>().0.iter().flat_map(|pixel| &pixel[..CHANNELS]);
+            Ok(colors.map(upper).collect())
+        }
+        DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
+            Err("levels with fractions; whole numbers of 8 or 16 bits expected".to_owned())
+        }
+        plain => Ok(plain.into_rgb8().into_raw()),
+    }
+}
+
+/// Returns whether a JPEG ends before its end is marked: the decoder would make up what is missing.
+fn is_cut_off(jpeg: &[u8]) -> bool {
+    let mut at = 2;
+    // Before the pixels there may be a small picture, with an end of its own.
+    while let Some(&[0xff, marker, high, low]) = jpeg.get(at..).and_then(<[u8]>::first_chunk) {
+        at += match marker {
+            0xff => 1,
+            _ => 2 + usize::from(u16::from_be_bytes([high, low])),
+        };
+        if marker == 0xda {
+            break;
+        }
+    }
+    !jpeg.get(at..).unwrap_or_default().windows(2).any(|pair| pair == [0xff, 0xd9])
 }
 
 /// Turns a decoder's sentence into a lower-case fragment without final period.
@@ -80,63 +130,13 @@ fn words(sentence: &str) -> String {
     let trimmed = sentence.trim().trim_end_matches('.');
     let mut letters = trimmed.chars();
     match letters.next() {
+        _ if trimmed.contains("RGBPalette") => {
+            "a TIFF with a palette; red, green and blue, or grey, expected".to_owned()
+        }
         Some(first) => first.to_lowercase().chain(letters).collect(),
         None => "it cannot be decoded".to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use image::DynamicImage;
-    use image::ImageFormat;
-
-    use super::decode;
-
-    fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-        let mut bytes = Cursor::new(Vec::new());
-        image.write_to(&mut bytes, format).unwrap();
-        bytes.into_inner()
-    }
-
-    #[test]
-    fn every_format_and_depth_becomes_rgb() {
-        let rgb = DynamicImage::from(image::RgbImage::from_fn(3, 2, |x, y| {
-            image::Rgb([x as u8 * 80, y as u8 * 90, 200])
-        }));
-        let expected = rgb.to_rgb8().into_raw();
-        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
-            let image = decode(&encoded(&rgb, format)).unwrap();
-            assert_eq!((image.height, image.width), (2, 3));
-            assert_eq!(image.pixels, expected, "{format:?}");
-        }
-        let deep = DynamicImage::from(rgb.to_rgb16());
-        assert_eq!(decode(&encoded(&deep, ImageFormat::Png)).unwrap().pixels, expected);
-        let clear =
-            DynamicImage::from(image::RgbaImage::from_pixel(1, 1, image::Rgba([9, 8, 7, 0])));
-        assert_eq!(decode(&encoded(&clear, ImageFormat::Png)).unwrap().pixels, [9, 8, 7]);
-        let grey = DynamicImage::from(image::GrayImage::from_pixel(1, 1, image::Luma([77])));
-        assert_eq!(decode(&encoded(&grey, ImageFormat::Png)).unwrap().pixels, [77; 3]);
-        let photo = decode(&encoded(&rgb, ImageFormat::Jpeg)).unwrap();
-        assert_eq!((photo.height, photo.width), (2, 3));
-    }
-
-    #[test]
-    fn what_is_cut_off_or_foreign_is_refused_in_words() {
-        let image = DynamicImage::from(image::RgbImage::new(9, 9));
-        let whole = encoded(&image, ImageFormat::Png);
-        for end in [0, 1, 8, 20, 40, whole.len() / 2] {
-            assert!(decode(&whole[..end]).is_err(), "{end}");
-        }
-        insta::assert_snapshot!(decode(b"hello").unwrap_err(), @"the content is no PNG, JPEG, BMP, TIFF or WebP image");
-        insta::assert_snapshot!(decode(b"").unwrap_err(), @"the file is empty");
-    }
-
-    #[test]
-    fn an_image_that_claims_to_be_huge_is_refused() {
-        let mut bytes = encoded(&DynamicImage::from(image::RgbImage::new(1, 1)), ImageFormat::Bmp);
-        bytes[18..22].copy_from_slice(&1_000_000_i32.to_le_bytes());
-        assert!(decode(&bytes).is_err());
-    }
-}
+mod tests;

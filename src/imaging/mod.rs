@@ -8,6 +8,7 @@ pub mod circle;
 pub mod clahe;
 pub mod color;
 pub mod decode;
+pub mod dicom;
 pub mod elastic;
 pub mod flip;
 pub mod fundus;

@@ -58,7 +58,7 @@ ports! {
 
 impl Stage for Load {
     const KIND: &'static str = "load";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "Brings images into a study, from a file, a folder, a table or a renderer.";
     const RUNNER: Runner = Runner::Inline;

@@ -55,16 +55,16 @@ fn the_key_of_each_kind_is_pinned() {
     // A change here makes every cache compute again: raise the kind's VERSION, and say it in the
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
-    classic-augment v2 classic f207d37409c1
-    evaluate v1 score[arm=none,network=resnet18,seed=1] 9e8bd69e33af
+    classic-augment v2 classic cd5ce21aa93f
+    evaluate v1 score[arm=none,network=resnet18,seed=1] 8c96eb0ca457
     exec v1 own e3c98b5a4346
-    filter v1 kept c542a8671bbc
-    generate v1 fakes 7b96580eb7f8
-    label v1 graded 6cf9cacd1c14
-    load v2 retina c97d9845ffc9
-    split v3 parts d0eda43923c1
-    train-classifier v1 grader 405651b18850
-    wgan-train v2 gan 8d81eee67578
+    filter v1 kept a63915b2367d
+    generate v1 fakes 576d1368f6e2
+    label v1 graded 1398585cecd3
+    load v3 retina b3ce96d21e40
+    split v3 parts e95c4a904429
+    train-classifier v1 grader 0b5fa644bfb9
+    wgan-train v2 gan 0bedfab86016
     ");
 }
 

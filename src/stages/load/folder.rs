@@ -88,7 +88,7 @@ fn placed(dataset: &Dataset) -> Result<Vec<Placed>, StageError> {
     if placed.is_empty() {
         let problem = format!("`{}` holds no image", dataset.place());
         return Err(StageError::data(problem)
-            .help("PNG, JPEG, BMP, TIFF and WebP files in class folders are expected"));
+            .help("PNG, JPEG, BMP, TIFF, WebP and DICOM files in class folders are expected"));
     }
     Ok(placed)
 }

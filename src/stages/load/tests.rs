@@ -229,9 +229,9 @@ fn a_wrong_folder_is_refused_in_words() {
     said.push(run(plain()));
     insta::assert_snapshot!(said.join("\n\n"), @"
     `DATA` holds no image
-    help: PNG, JPEG, BMP, TIFF and WebP files in class folders are expected
+    help: PNG, JPEG, BMP, TIFF, WebP and DICOM files in class folders are expected
 
-    7 of 7 images cannot be read: `DATA/ill/0.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/1.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/2.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/3.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; `DATA/ill/4.png`: the content is no PNG, JPEG, BMP, TIFF or WebP image; and 2 more
+    7 of 7 images cannot be read: `DATA/ill/0.png`: the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image; `DATA/ill/1.png`: the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image; `DATA/ill/2.png`: the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image; `DATA/ill/3.png`: the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image; `DATA/ill/4.png`: the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image; and 2 more
     help: replace these files, leave them out, or let `skip: N` pass over as many
 
     `DATA` has a class folder `ill` that `classes` lacks
