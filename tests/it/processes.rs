@@ -11,13 +11,14 @@ pub(crate) fn children_of(process: u32) -> Vec<u32> {
     let listed: Vec<String> = listed.collect();
     let children = listed.iter().flat_map(|text| text.split_whitespace());
     let children = children.filter_map(|child| child.parse().ok());
-    children.filter(|&child| !is_guard(child)).collect()
+    // One that was just forked still looks like its parent, and may become the guard.
+    let (own, lines) = (command_line(process), children.map(|child| (child, command_line(child))));
+    let others = lines.filter(|(_, line)| *line != own && line.split('\0').nth(1) != Some("guard"));
+    others.map(|(child, _)| child).collect()
 }
 
-/// Returns whether a process is the guard of an engine.
-fn is_guard(process: u32) -> bool {
-    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    line.split('\0').nth(1) == Some("guard")
+fn command_line(process: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default()
 }
 
 /// Returns whether a process has used this much of a processor, in seconds.

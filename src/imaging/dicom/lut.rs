@@ -44,12 +44,12 @@ impl Shown {
     pub(super) fn of(file: &File<'_>, range: [i32; 2]) -> Result<Self, String> {
         let slope = file.number(SLOPE)?.filter(|slope| *slope != 0.0).unwrap_or(1.0);
         let intercept = file.number(INTERCEPT)?.unwrap_or(0.0);
-        let window = match (file.number(WINDOW_CENTRE)?, file.number(WINDOW_WIDTH)?) {
-            (Some(centre), Some(width)) => named(file.text(FUNCTION), centre, width)?,
-            _ => {
-                let [one, other] = range.map(|end| f64::from(end) * slope + intercept);
-                Window::Whole { low: one.min(other), high: one.max(other) }
-            }
+        let told = (file.number(WINDOW_CENTRE)?, file.number(WINDOW_WIDTH)?);
+        let window = if let (Some(centre), Some(width)) = told {
+            named(file.text(FUNCTION), centre, width)?
+        } else {
+            let [one, other] = range.map(|end| f64::from(end) * slope + intercept);
+            Window::Whole { low: one.min(other), high: one.max(other) }
         };
         Ok(Self { slope, intercept, window })
     }
