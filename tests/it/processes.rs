@@ -11,9 +11,11 @@ pub(crate) fn children_of(process: u32) -> Vec<u32> {
     let listed: Vec<String> = listed.collect();
     let children = listed.iter().flat_map(|text| text.split_whitespace());
     let children = children.filter_map(|child| child.parse().ok());
-    // One that was just forked still looks like its parent, and may become the guard.
+    // One that was just forked has its parent's line, then none (so that what was read in two steps is the
+    // beginning of its parent's), and may become the guard.
     let (own, lines) = (command_line(process), children.map(|child| (child, command_line(child))));
-    let others = lines.filter(|(_, line)| *line != own && line.split('\0').nth(1) != Some("guard"));
+    let started = lines.filter(|(_, line)| !own.starts_with(line));
+    let others = started.filter(|(_, line)| line.split('\0').nth(1) != Some("guard"));
     others.map(|(child, _)| child).collect()
 }
 
