@@ -127,7 +127,7 @@ fn what_cannot_be_read_is_refused_in_words() {
 
     `DATA/plain.parquet`: it has no column `image`; found `photo`, `grade`
 
-    2 of 4 images cannot be read: `DATA/plain.parquet/plain/00000001`: the row has no image in it, at most a path to one; `DATA/plain.parquet/plain/00000003`: the content is no PNG, JPEG, BMP, TIFF or WebP image
+    2 of 4 images cannot be read: `DATA/plain.parquet/plain/00000001`: the row has no image in it, at most a path to one; `DATA/plain.parquet/plain/00000003`: the content is no PNG, JPEG, BMP, TIFF, WebP or DICOM image
 
     `DATA/zstd.parquet`: its pages are compressed by zstd; Snappy, gzip or nothing expected
 
