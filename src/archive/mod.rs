@@ -45,10 +45,20 @@ pub trait Archive: Send + Sync {
     fn each(&self, wanted: &[usize], longest: u64, work: &Work<'_>) -> Result<(), Error>;
 }
 
-/// Opens a folder, a `.zip`, a `.tar` or a `.tar.gz`; which of them, the content says.
-pub fn open(path: &Path) -> Result<Box<dyn Archive>, Error> {
+/// What becomes of links that lead out of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinksOut {
+    /// They have no content.
+    Refused,
+    /// They are the files that they lead to.
+    Followed,
+}
+
+/// Opens a folder, a `.zip`, a `.tar` or a `.tar.gz`; which of them, the content says. Links in packed
+/// archives are never followed.
+pub fn open(path: &Path, links_out: LinksOut) -> Result<Box<dyn Archive>, Error> {
     if path.is_dir() {
-        return Ok(Box::new(folder::Folder::open(path)?));
+        return Ok(Box::new(folder::Folder::open(path, links_out)?));
     }
     let mapped = files::map(path)?;
     match mapped.get(..2) {
@@ -83,6 +93,12 @@ fn sorted<T>(path: &Path, mut found: Vec<(Member, T)>) -> Result<(Vec<Member>, V
         return Err(Error::broken(path, format!("it holds `{}` twice", pair[0].0.name)));
     }
     Ok(found.into_iter().unzip())
+}
+
+/// Returns how many bytes of a file of an archive are unpacked: no more than are wanted, 64 MiB, and above
+/// these 200 for each packed one. Photographs hardly pack at all; what packs better is made of zeros.
+fn most_unpacked(longest: u64, packed: u64) -> u64 {
+    longest.min(packed.saturating_mul(200).max(64 << 20))
 }
 
 /// Returns what is wrong with a content that is longer than it may be.

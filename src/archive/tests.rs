@@ -10,6 +10,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::Archive;
+use super::LinksOut;
 use super::Member;
 use crate::files;
 
@@ -49,7 +50,7 @@ fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -62,7 +63,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 fn open(bytes: &[u8]) -> Result<Box<dyn Archive>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "archive", bytes);
-    super::open(&path)
+    super::open(&path, LinksOut::Refused)
         .map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "."))
 }
 
@@ -92,7 +93,7 @@ fn every_sort_of_archive_holds_the_same() {
     let mut expected = FILES.map(|(name, content)| (name.to_owned(), Ok(content.to_vec())));
     expected.sort();
     for name in ["folder", "x.zip", "x.tar", "x.tar.gz"] {
-        let archive = super::open(&folder.path().join(name)).unwrap();
+        let archive = super::open(&folder.path().join(name), LinksOut::Refused).unwrap();
         assert_eq!(contents(&*archive, 100), expected, "{name}");
         let sizes: Vec<u64> = archive.members().iter().map(|member: &Member| member.size).collect();
         assert_eq!(sizes, [4, 0, 3, 8], "{name}");
@@ -154,6 +155,23 @@ fn links_and_devices_are_named_and_never_followed() {
 }
 
 #[test]
+fn links_out_of_a_folder_are_followed_on_request_only() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let far = write(other.path(), "far", b"far");
+    std::os::unix::fs::symlink(&far, folder.path().join("link")).unwrap();
+    std::os::unix::fs::symlink(write(folder.path(), "near", b"near"), folder.path().join("own"))
+        .unwrap();
+    let read = |links_out: LinksOut| {
+        let archive = super::open(folder.path(), links_out).unwrap();
+        contents(&*archive, 100).into_iter().map(|(_, content)| content).collect::<Vec<_>>()
+    };
+    let own = || [Ok(b"near".to_vec()), Ok(b"near".to_vec())];
+    let refused = Err("it is a link that leads out of the folder".to_owned());
+    assert_eq!(read(LinksOut::Refused), [&[refused][..], &own()].concat());
+    assert_eq!(read(LinksOut::Followed), [&[Ok(b"far".to_vec())][..], &own()].concat());
+}
+
+#[test]
 fn a_file_that_unpacks_to_more_than_is_read_stays_packed() {
     let zeros = vec![0; 10 << 20];
     let files: [(&str, &[u8]); 2] = [("bomb", &zeros), ("small", b"1")];
@@ -161,6 +179,17 @@ fn a_file_that_unpacks_to_more_than_is_read_stays_packed() {
         assert!(bytes.len() < 200_000);
         let found = contents(&*open(&bytes).unwrap(), 1 << 20);
         assert_eq!(found[0].1, Err("it is longer than 1048576 bytes".to_owned()));
+        assert_eq!(found[1].1, Ok(b"1".to_vec()));
+    }
+}
+
+#[test]
+fn what_is_packed_far_too_well_stays_packed_even_if_much_is_wanted() {
+    let zeros = vec![0; 65 << 20];
+    let files: [(&str, &[u8]); 2] = [("bomb", &zeros), ("small", b"1")];
+    for bytes in [zip(&files), gzip(&tar(&files))] {
+        let found = contents(&*open(&bytes).unwrap(), u64::MAX);
+        assert_eq!(found[0].1, Err("it is longer than 67108864 bytes".to_owned()));
         assert_eq!(found[1].1, Ok(b"1".to_vec()));
     }
 }

@@ -14,6 +14,7 @@ use crate::archive::Error;
 use crate::archive::MOST_MEMBERS;
 use crate::archive::Member;
 use crate::archive::Work;
+use crate::archive::most_unpacked;
 use crate::archive::name;
 use crate::archive::sorted;
 use crate::archive::too_long;
@@ -83,6 +84,10 @@ fn content(
     let file = zip.by_index(place).map_err(|error| error.to_string())?;
     if file.is_symlink() {
         return Err("it is a link".to_owned());
+    }
+    let longest = most_unpacked(longest, file.compressed_size());
+    if file.size() > longest {
+        return Err(too_long(longest));
     }
     let mut bytes = Vec::new();
     file.take(longest + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

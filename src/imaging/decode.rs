@@ -18,9 +18,13 @@ use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
 
 /// Longest side that is read, pixels: more than any fundus camera gives, less than a bomb.
-const LONGEST_SIDE: u32 = 20_000;
-/// Most memory that decoding one image may take, bytes.
-const MOST_MEMORY: u64 = 1 << 30;
+const LONGEST_SIDE: usize = 20_000;
+/// Most bytes of pixels for a byte of the file; photographs have 100 at most.
+const MOST_UNPACKED: usize = 200;
+/// Bytes of pixels that any file may have.
+const ALWAYS: usize = 64 << 20;
+/// Most bytes of pixels.
+const MOST: usize = 1 << 30;
 
 /// File name extensions of the formats that are read, lower case.
 pub const EXTENSIONS: [&str; 9] =
@@ -31,6 +35,12 @@ pub fn is_image_name(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| {
         EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
     })
+}
+
+/// Returns how many bytes of pixels a file of so many bytes may have: 200 times its size and 64 MiB at
+/// least, but no more than 1 GiB.
+pub(in crate::imaging) fn most_pixels(length: usize) -> usize {
+    length.saturating_mul(MOST_UNPACKED).clamp(ALWAYS, MOST)
 }
 
 /// A decoded image.
@@ -54,9 +64,17 @@ pub fn decode_as(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
         return Err("the file is empty".to_owned());
     }
     if dicom::is_dicom(bytes) {
-        let image = dicom::decode(bytes, LONGEST_SIDE as usize, decode)?;
-        return Ok(Decoded { image, is_turned: false });
+        // Not whatever it holds: DICOM within DICOM within DICOM would fill the stack.
+        let jpeg = |bytes: &[u8]| match bytes {
+            [0xff, 0xd8, ..] => decode_file(bytes, false).map(|decoded| decoded.image),
+            _ => Err("its pixels are no JPEG".to_owned()),
+        };
+        return Ok(Decoded { image: dicom::decode(bytes, jpeg)?, is_turned: false });
     }
+    decode_file(bytes, upright)
+}
+
+fn decode_file(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
@@ -68,12 +86,14 @@ pub fn decode_as(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
         return Err("the JPEG is cut off: its end is missing".to_owned());
     }
     let mut limits = Limits::default();
-    limits.max_image_width = Some(LONGEST_SIDE);
-    limits.max_image_height = Some(LONGEST_SIDE);
-    limits.max_alloc = Some(MOST_MEMORY);
+    // Samples may have 16 bits, and be there twice.
+    let most = most_pixels(bytes.len());
+    limits.max_alloc = Some(3 * most as u64);
     reader.limits(limits);
     let wrong = |error: image::ImageError| words(&error.to_string());
     let mut decoder = reader.into_decoder().map_err(wrong)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width as usize, height as usize, most)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
     if upright || is_tiff {
@@ -85,6 +105,25 @@ pub fn decode_as(bytes: &[u8], upright: bool) -> Result<Decoded, String> {
         return Err("the image has no pixel".to_owned());
     }
     Ok(Decoded { image: Rgb::new(height, width, levels(image)?), is_turned })
+}
+
+/// Refuses sizes that no photograph has, before memory is taken for them.
+pub(in crate::imaging) fn check_size(
+    width: usize,
+    height: usize,
+    most: usize,
+) -> Result<(), String> {
+    if width > LONGEST_SIDE || height > LONGEST_SIDE {
+        return Err(format!(
+            "an image of {width} x {height} pixels; {LONGEST_SIDE} a side at most expected"
+        ));
+    }
+    if width * height * CHANNELS > most {
+        return Err(format!(
+            "an image of {width} x {height} pixels in too short a file; at most {MOST_UNPACKED} bytes of pixels for one of the file, or 64 MiB, expected"
+        ));
+    }
+    Ok(())
 }
 
 /// Returns red, green and blue of each pixel.

@@ -204,7 +204,7 @@ fn read(
     found: Vec<Found>,
     known: &BTreeMap<String, (Look, Digest)>,
 ) -> Result<Vec<Seen>, files::Error> {
-    let read = |Found { name, path, look }| {
+    let read = |Found { name, path, look, .. }| {
         let digest = match known.get(&name) {
             Some((before, digest)) if *before == look => *digest,
             _ => files::digest(&path)?,

@@ -104,7 +104,7 @@ impl Stage for Load {
         } else {
             let root = params.image_root.as_deref().filter(|_| params.folder.is_none());
             let Some(root) = root.map_or(Some(path), at) else { return Ok(Vec::new()) };
-            let dataset = Dataset::open(root)?;
+            let dataset = Dataset::open(root, params)?;
             match listing(params, &dataset, path)? {
                 Some(listing) => listing.counts(),
                 None => folder::counts(&dataset)?,
@@ -130,7 +130,8 @@ impl Stage for Load {
             rows::load(cx, path, params)?
         } else {
             let root = params.image_root.as_deref().filter(|_| params.folder.is_none());
-            let dataset = Dataset::open(root.map_or(Ok(path), |root| cx.source(root))?)?;
+            let root = root.map_or(Ok(path), |root| cx.source(root))?;
+            let dataset = Dataset::open(root, params)?;
             match listing(params, &dataset, path)? {
                 Some(listing) => listing.load(cx, &dataset, params)?,
                 None => folder::load(cx, &dataset, params)?,

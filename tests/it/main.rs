@@ -11,6 +11,7 @@
 mod architecture;
 mod archive;
 mod bad_input;
+mod bombs;
 mod commands;
 mod courses;
 mod docs;

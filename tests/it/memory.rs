@@ -47,7 +47,7 @@ fn study(stages: usize) -> String {
 }
 
 /// Returns the most memory that a program held at once, KiB, after it ended well.
-fn peak(command: &mut Command) -> u64 {
+pub(crate) fn peak(command: &mut Command) -> u64 {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let path = format!("/proc/{}/status", child.id());
     let mut peak = 0;

@@ -23,8 +23,6 @@ const LONG: [&[u8; 2]; 13] =
     [b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"];
 /// How deep sequences may lie in each other.
 const DEEPEST: usize = 32;
-/// Longest data set that is inflated, bytes.
-const LONGEST: u64 = 1 << 30;
 /// Most elements of the outermost data set.
 const MOST: usize = 1 << 16;
 
@@ -40,7 +38,8 @@ pub(super) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
+    /// Reads a file, and inflates at most so many bytes.
+    pub(super) fn read(bytes: &'a [u8], most: usize) -> Result<Self, String> {
         let mut head = Reader { bytes, at: 132, implicit: false };
         let mut syntax = String::new();
         while head.peek_group() == Some(0x0002) {
@@ -52,7 +51,7 @@ impl<'a> File<'a> {
         }
         let (content, start, implicit) = match syntax.as_str() {
             "1.2.840.10008.1.2" => (Cow::Borrowed(bytes), head.at, true),
-            "1.2.840.10008.1.2.1.99" => (Cow::Owned(inflated(&bytes[head.at..])?), 0, false),
+            "1.2.840.10008.1.2.1.99" => (Cow::Owned(inflated(&bytes[head.at..], most)?), 0, false),
             "1.2.840.10008.1.2.2" => {
                 return Err("its bytes are in big-endian order; little endian expected".to_owned());
             }
@@ -121,9 +120,9 @@ fn text(bytes: &[u8]) -> String {
     text.trim_matches(padding).to_owned()
 }
 
-fn inflated(bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn inflated(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
-    let mut reader = DeflateDecoder::new(bytes).take(LONGEST);
+    let mut reader = DeflateDecoder::new(bytes).take(most as u64);
     reader.read_to_end(&mut content).map_err(|error| format!("it cannot be inflated: {error}"))?;
     Ok(content)
 }

@@ -10,6 +10,7 @@ mod lut;
 mod pixels;
 mod rle;
 
+use crate::imaging::decode::most_pixels;
 use crate::imaging::rgb::Rgb;
 
 /// Returns whether a file begins as a DICOM file does.
@@ -17,14 +18,14 @@ pub fn is_dicom(bytes: &[u8]) -> bool {
     bytes.get(128..132) == Some(b"DICM")
 }
 
-/// Decodes a file of one image whose sides have at most so many pixels; `jpeg` decodes what is one.
+/// Decodes a file of one image; `jpeg` decodes what is one.
 pub(in crate::imaging) fn decode(
     bytes: &[u8],
-    longest: usize,
     jpeg: impl Fn(&[u8]) -> Result<Rgb, String>,
 ) -> Result<Rgb, String> {
-    let file = elements::File::read(bytes)?;
-    pixels::image(&file, longest, jpeg)
+    let most = most_pixels(bytes.len());
+    let file = elements::File::read(bytes, most)?;
+    pixels::image(&file, most, jpeg)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The pixels of a DICOM file, from samples of one to three channels to red, green and blue.
 
+use crate::imaging::decode::check_size;
 use crate::imaging::dicom::elements::File;
 use crate::imaging::dicom::elements::Tag;
 use crate::imaging::dicom::lut::Palette;
@@ -39,10 +40,10 @@ struct Form {
 /// Returns the one image of a file.
 pub(super) fn image(
     file: &File<'_>,
-    longest: usize,
+    most: usize,
     jpeg: impl Fn(&[u8]) -> Result<Rgb, String>,
 ) -> Result<Rgb, String> {
-    let form = Form::of(file, longest)?;
+    let form = Form::of(file, most)?;
     match file.syntax.as_str() {
         "1.2.840.10008.1.2" | "1.2.840.10008.1.2.1" | "1.2.840.10008.1.2.1.99" => {
             let bytes = file.plain_pixels().ok_or("it holds no pixels")?;
@@ -78,18 +79,16 @@ fn method(syntax: &str) -> String {
 }
 
 impl Form {
-    fn of(file: &File<'_>, longest: usize) -> Result<Self, String> {
+    fn of(file: &File<'_>, most: usize) -> Result<Self, String> {
         let word = |tag: Tag, what: &str| {
             file.word(tag).ok_or_else(|| format!("it does not say its {what}"))
         };
         let side = |tag: Tag, what: &str| match usize::from(word(tag, what)?) {
             0 => Err("the image has no pixel".to_owned()),
-            side if side > longest => {
-                Err(format!("an image of {side} {what}; at most {longest} expected"))
-            }
             side => Ok(side),
         };
         let (height, width) = (side(ROWS, "rows")?, side(COLUMNS, "columns")?);
+        check_size(width, height, most)?;
         let frames = file.number(FRAMES)?.unwrap_or(1.0);
         if frames > 1.0 {
             return Err(format!("it has {frames} frames; a file of its own for each expected"));

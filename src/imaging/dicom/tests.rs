@@ -63,7 +63,7 @@ fn what_is_not_understood_is_refused_in_words() {
     refused: other bits: samples of 12 bits, up to bit 16, in 16; whole bytes, 8 or 16 bits, expected
     refused: cut short: 100 bytes of pixels; 462 expected
     refused: another packing: its pixels are packed as JPEG 2000; plain ones, RLE or JPEG of 8 bits expected
-    refused: huge: an image of 65535 rows; at most 20000 expected
+    refused: huge: an image of 65535 x 65535 pixels; 20000 a side at most expected
     refused: a window without width: a window of width 0
     ");
 }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use crate::archive;
 use crate::archive::Archive;
+use crate::archive::LinksOut;
 use crate::archive::Member;
 use crate::imaging::decode::is_image_name;
 use crate::stage::StageError;
@@ -15,6 +16,7 @@ use crate::stages::file_name::last;
 use crate::stages::file_name::plain;
 use crate::stages::file_name::plain_words;
 use crate::stages::file_name::stem;
+use crate::stages::load::Params;
 use crate::stages::sheet;
 use crate::stages::sheet::Sheet;
 
@@ -65,8 +67,9 @@ pub(super) enum Match {
 
 impl Dataset {
     /// Opens a folder or an archive, and lists what is in it.
-    pub(super) fn open(path: &Path) -> Result<Self, StageError> {
-        let archive = archive::open(path).map_err(refused)?;
+    pub(super) fn open(path: &Path, params: &Params) -> Result<Self, StageError> {
+        let links_out = if params.follow_links { LinksOut::Followed } else { LinksOut::Refused };
+        let archive = archive::open(path, links_out).map_err(refused)?;
         Ok(Self::of(&path.display().to_string(), archive))
     }
 
@@ -212,13 +215,14 @@ fn is_visible(name: &str) -> bool {
 mod tests {
     use super::Dataset;
     use super::Match;
+    use super::Params;
 
     fn found(names: &[&str], root: &str, cell: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         for name in names {
             crate::files::write(&folder.path().join(name), b"").unwrap();
         }
-        let dataset = Dataset::open(folder.path()).unwrap();
+        let dataset = Dataset::open(folder.path(), &Params::default()).unwrap();
         match dataset.image(root, cell) {
             Match::One(number) => dataset.members()[number].name.clone(),
             other => format!("{other:?}"),

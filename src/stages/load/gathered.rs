@@ -130,7 +130,11 @@ impl Reading<'_> {
         let list = listed(&broken.values().cloned().collect::<Vec<_>>());
         if count > skip {
             let problem = format!("{count} of {} images cannot be read: {list}", entries.len());
-            let help = "replace these files, leave them out, or let `skip: N` pass over as many";
+            let help = if list.contains("leads out of the folder") {
+                "copy these files into the folder, or follow such links with `follow_links: true`"
+            } else {
+                "replace these files, leave them out, or let `skip: N` pass over as many"
+            };
             return Err(StageError::data(problem).help(help));
         }
         if let Some((index, (height, width))) = owned(self.other_sizes).into_iter().next() {

@@ -14,6 +14,7 @@ use crate::stage::Remote;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stages::load::preparation::Prepare;
+use crate::stages::load::preparation::is_off;
 use crate::stages::load::preset;
 use crate::stages::load::rendered::Fundus;
 
@@ -98,6 +99,9 @@ pub struct Params {
     /// Whether photographs are turned upright where the file says how the camera was turned.
     #[serde(default)]
     pub upright: bool,
+    /// Whether links that lead out of a folder are followed; else their images are unreadable.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub follow_links: bool,
     /// Most images that may be unreadable: so many are left out and listed, one more is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]

@@ -134,7 +134,8 @@ impl Preparation {
     }
 }
 
+/// Returns whether a choice is left out of what is written.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_off(said: &bool) -> bool {
+pub(super) fn is_off(said: &bool) -> bool {
     !said
 }
