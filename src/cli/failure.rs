@@ -47,6 +47,12 @@ pub(crate) enum Failure {
         /// How many ran again.
         tasks: usize,
     },
+    /// None of the tasks that were to run again could.
+    #[error("none of {tasks} tasks could be run again")]
+    NoneRan {
+        /// How many were tried.
+        tasks: usize,
+    },
     /// The user stopped the run.
     #[error("stopped; what has finished is kept, and the next run goes on from there")]
     Interrupted,
@@ -126,7 +132,10 @@ impl Failure {
     /// Returns the exit code: 1 a stage or a download failed, 2 usage or manifest, 3 cache, 130 interrupted.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Stages { .. } | Self::Supply(_) | Self::Differ { .. } => 1,
+            Self::Stages { .. }
+            | Self::Supply(_)
+            | Self::Differ { .. }
+            | Self::NoneRan { .. } => 1,
             Self::Usage { .. }
             | Self::Manifest { .. }
             | Self::File(_)

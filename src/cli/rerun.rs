@@ -44,7 +44,7 @@ struct Told {
     reruns: Vec<Rerun>,
 }
 
-/// Runs the chosen tasks again; one that gives something else is a failure.
+/// Runs the chosen tasks again; one that gives something else is a failure, and so is that none could be run.
 pub(crate) fn run(
     store: &Store,
     args: &RerunArgs,
@@ -85,9 +85,11 @@ pub(crate) fn run(
     } else {
         screen.print(&told.text());
     }
+    let tasks = told.reruns.len();
     match told.different {
+        0 if tasks > 0 && told.not_run == tasks => Err(Failure::NoneRan { tasks }),
         0 => Ok(()),
-        different => Err(Failure::Differ { different, tasks: told.reruns.len() }),
+        different => Err(Failure::Differ { different, tasks }),
     }
 }
 

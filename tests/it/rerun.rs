@@ -94,7 +94,7 @@ stages:
     sandbox.write("study.yaml", made("echo steady > outputs/out/file"));
     sandbox.run(&["run", "study.yaml", "-q", "--allow-exec"]).ends_with(0);
     let again = ["cache", "verify", "--rerun", "9"];
-    let refused = sandbox.run(&again).ends_with(0).stdout;
+    let refused = sandbox.run(&again).ends_with(1).stdout;
     assert!(
         refused.contains("not run: the stage runs a program, which is not permitted"),
         "{refused}"
