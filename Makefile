@@ -9,7 +9,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test build libtorch lint fmt bench fuzz soak deny docs clean
+.PHONY: help demo test build libtorch lint fmt bench bench-ml fuzz soak deny docs clean
 
 CARGO ?= cargo
 export CUDA
@@ -19,7 +19,7 @@ torch := .ci/with-libtorch
 ablate := target/release/ablate
 
 help: ## Lists the targets.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: build ## Runs the quick study and prints its table.
 	$(ablate) run pipelines/quickstart.yaml
@@ -71,14 +71,18 @@ docs: ## Builds the documentation of the code.
 	$(CARGO) doc --no-deps --locked --document-private-items
 
 # RIVALS names a virtual environment with DVC and Snakemake, SCALE_DIR a folder on a disk of choice.
-bench: build ## Measures start-up, plans, large graphs, verification, loading, augmentation and training steps.
+bench: build ## Measures start-up, plans, large graphs, verification, loading and augmentation.
 	python3 tests/bench/programs.py
 	python3 tests/bench/verify.py
 	python3 tests/bench/scale.py
 	python3 tests/bench/many.py
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
-	then python3 tests/bench/augment.py && python3 tests/bench/load.py && $(torch) python3 tests/bench/compare_steps.py; \
-	else echo "loading, augmentation and training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
+	then python3 tests/bench/augment.py && python3 tests/bench/load.py; \
+	else echo "loading and augmentation not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
+
+# PYTORCH names a Python with torch 2.11.0 and torchvision 0.26.0.
+bench-ml: libtorch ## Measures training steps against PyTorch's, eager and in its fastest settings.
+	$(torch) python3 tests/bench/compare_steps.py
 
 # Seeds of `manifest` are the studies and the wrong manifests that the tests know, those of the others lie
 # beside them; what is found is kept in target/. ABLATE_FUZZ is the seconds that each takes; without it

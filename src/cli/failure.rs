@@ -132,10 +132,7 @@ impl Failure {
     /// Returns the exit code: 1 a stage or a download failed, 2 usage or manifest, 3 cache, 130 interrupted.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Stages { .. }
-            | Self::Supply(_)
-            | Self::Differ { .. }
-            | Self::NoneRan { .. } => 1,
+            Self::Stages { .. } | Self::Supply(_) | Self::Differ { .. } | Self::NoneRan { .. } => 1,
             Self::Usage { .. }
             | Self::Manifest { .. }
             | Self::File(_)

@@ -11,6 +11,7 @@ use crate::ml::classifier;
 use crate::ml::failure::guarded;
 use crate::ml::layers::Mode;
 use crate::ml::network::Model;
+use crate::ml::precision::Bits;
 use crate::ml::weights;
 use crate::stage::Context;
 use crate::stage::StageError;
@@ -61,7 +62,7 @@ fn each_batch(
         let (model, mut parameters) = classifier::model(classifier.network, classes, None)?;
         let name = "weights.safetensors";
         weights::load(name, &weights::parse(name, &classifier.weights)?, &mut parameters)?;
-        parameters.place(device)?;
+        parameters.place(device, Bits::ThirtyTwo)?;
         let _guard = tch::no_grad_guard();
         let images = Images::new(set, classifier.mean, classifier.deviation, device)?;
         for start in (0..set.len()).step_by(BATCH) {

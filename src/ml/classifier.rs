@@ -1,4 +1,4 @@
-//! Training a classifier with cross-entropy and Adam, measured on validation images.
+//! Training a classifier with cross-entropy, measured on validation images.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,6 @@ use tch::Tensor;
 use crate::artifact::Classifier;
 use crate::artifact::ImageSet;
 use crate::artifact::Network;
-use crate::ml;
 use crate::ml::ClassifierSettings;
 use crate::ml::batch;
 use crate::ml::batch::Images;
@@ -23,6 +22,7 @@ use crate::ml::network::Model;
 use crate::ml::optimiser::Optimiser;
 use crate::ml::optimiser::Rule;
 use crate::ml::parameters::Parameters;
+use crate::ml::precision;
 use crate::ml::showing::Showing;
 use crate::ml::training;
 use crate::ml::training::Place;
@@ -189,10 +189,11 @@ impl<'a> Fit<'a> {
         if let Some(path) = &settings.weights {
             weights::load_start(path, &mut parameters, model.last_layer())?;
         }
-        parameters.place(device)?;
+        parameters.place(device, precision::settle(cx, settings.exactness, device)?)?;
         let rule = Rule {
-            kind: ml::Optimiser::Adam,
+            kind: settings.optimiser,
             betas: settings.betas,
+            momentum: settings.momentum,
             weight_decay: settings.weight_decay,
         };
         let online = settings.online.as_ref();
@@ -242,6 +243,7 @@ impl<'a> Fit<'a> {
         };
         let gradients = self.parameters.gradients(&loss)?;
         self.optimiser.step(&gradients, learning_rate)?;
+        self.parameters.round()?;
         sums.add(&loss.f_detach()?, &logits.f_detach()?, &labels)
     }
 

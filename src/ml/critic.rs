@@ -26,6 +26,7 @@ use crate::ml::layers::Conv;
 use crate::ml::layers::LayerNorm;
 use crate::ml::layers::Linear;
 use crate::ml::layers::Mode;
+use crate::ml::libtorch;
 use crate::ml::parameters::Scope;
 use crate::stage::StageError;
 
@@ -71,8 +72,6 @@ impl Critic {
 
     /// Maps images `[batch, 3, size, size]` from -1 to 1 to scores `[batch]`.
     pub(in crate::ml) fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        // tch's leaky ReLU takes no slope; PReLU with a fixed one is the same function.
-        let slope = Tensor::f_full([1], SLOPE, (Kind::Float, images.device()))?;
         let mut x = images.shallow_clone();
         for (conv, norm) in &self.layers {
             x = conv.forward(&x)?; // twice as deep, half as wide
@@ -81,8 +80,8 @@ impl Critic {
                 Norm::Layer(norm) => norm.forward(&x)?,
                 Norm::None => x,
             };
-            x = x.f_prelu(&slope)?;
+            x = libtorch::leaky_relu(x, SLOPE)?;
         }
-        self.score.forward(&x.f_flatten(1, -1)?)?.f_view([-1])
+        self.score.forward(&x.f_flatten(1, -1)?)?.f_view([-1])?.f_to_kind(Kind::Float)
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! Other sizes have more or fewer layers, each halving the channels. Knows nothing of training.
 
+use tch::Kind;
 use tch::TchError;
 use tch::Tensor;
 
@@ -95,6 +96,6 @@ impl Generator {
         for (norm, doubling) in self.norms.iter().zip(&self.doublings) {
             x = doubling.forward(&norm.forward(&x, mode)?.f_relu_()?)?; // half as deep, twice as wide
         }
-        x.f_tanh()
+        x.f_to_kind(Kind::Float)?.f_tanh()
     }
 }

@@ -1,5 +1,7 @@
 //! Layers that all networks share, with the names and first numbers that PyTorch gives them.
 //!
+//! Weights may have 16 bits: what enters a layer is rounded as its weights are. Normalisation takes either and
+//! computes in single precision.
 //! tch has layers of its own, but draws batch normalisation's scale from 0-1 where it should be 1
 //! (Ioffe and Szegedy 2015), and convolutions from another distribution than torchvision.
 
@@ -45,6 +47,7 @@ impl Conv {
     /// Convolves `[batch, inputs, height, width]`.
     pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        let x = x.f_to_kind(self.weight.kind())?;
         x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], 1)
     }
 }
@@ -67,6 +70,7 @@ impl Doubling {
 
     /// Maps `[batch, inputs, h, w]` to `[batch, outputs, 2h, 2w]`: `2(h - 1) - 2*2 + 5 + 1 = 2h`.
     pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        let x = x.f_to_kind(self.weight.kind())?;
         x.f_conv_transpose2d(&self.weight, None::<&Tensor>, [2, 2], [2, 2], [1, 1], 1, [1, 1])
     }
 }
@@ -127,7 +131,8 @@ impl LayerNorm {
 
     /// Normalises each image of `[batch, channels, height, width]`.
     pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_group_norm(1, Some(&self.weight), Some(&self.bias), 1e-5, true)
+        let [weight, bias] = [&self.weight, &self.bias].map(|tensor| tensor.f_to_kind(x.kind()));
+        x.f_group_norm(1, Some(weight?), Some(bias?), 1e-5, true)
     }
 }
 
@@ -153,6 +158,8 @@ impl Linear {
 
     /// Maps `[batch, inputs]` to `[batch, outputs]`.
     pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_linear(&self.weight, self.bias.as_ref())
+        let kind = self.weight.kind();
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
+        x.f_to_kind(kind)?.f_linear(&self.weight, bias)
     }
 }

@@ -27,6 +27,8 @@ mod generator;
 #[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
+mod libtorch;
+#[cfg(feature = "torch")]
 mod memory;
 #[cfg(feature = "torch")]
 mod mixing;
@@ -36,6 +38,8 @@ mod network;
 mod optimiser;
 #[cfg(feature = "torch")]
 mod parameters;
+#[cfg(feature = "torch")]
+mod precision;
 #[cfg(feature = "torch")]
 mod resnet;
 #[cfg(feature = "torch")]
@@ -54,10 +58,12 @@ mod without_torch;
 
 pub use settings::ClassifierSettings;
 pub use settings::CriticLimit;
+pub use settings::Exactness;
 pub use settings::Features;
 pub use settings::LatentDistribution;
 pub use settings::Mixing;
 pub use settings::Optimiser;
+pub use settings::Precision;
 pub use settings::Sampling;
 pub use settings::WganSettings;
 

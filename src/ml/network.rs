@@ -1,5 +1,6 @@
 //! Any of the classifier networks, by its name in [`Network`].
 
+use tch::Kind;
 use tch::TchError;
 use tch::Tensor;
 
@@ -48,18 +49,20 @@ impl Model {
 
     /// Maps normalised images `[batch, 3, h, w]` to pooled features `[batch, width]`.
     pub(in crate::ml) fn features(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        match self {
+        let features = match self {
             Self::Resnet(net) => net.features(x, mode),
             Self::Densenet(net) => net.features(x, mode),
-        }
+        };
+        features?.f_to_kind(Kind::Float)
     }
 
     /// Maps features to logits `[batch, classes]`.
     pub(in crate::ml) fn head(&self, features: &Tensor) -> Result<Tensor, TchError> {
-        match self {
+        let logits = match self {
             Self::Resnet(net) => net.head(features),
             Self::Densenet(net) => net.head(features),
-        }
+        };
+        logits?.f_to_kind(Kind::Float)
     }
 
     /// Maps normalised images to logits `[batch, classes]`.

@@ -1,7 +1,8 @@
-//! RMSprop and Adam as PyTorch computes them, with a state that can be saved and restored.
+//! Adam, AdamW, SGD and RMSprop as PyTorch computes them, with a state that can be saved and restored.
 //!
 //! tch's own optimisers keep their state to themselves, so training could not go on where it
-//! stopped. Both work on flat memory in pieces that fit a processor's cache.
+//! stopped. libtorch has the first three in one pass over memory; RMSprop works on flat memory in pieces
+//! that fit a processor's cache.
 
 use tch::Device;
 use tch::Kind;
@@ -10,10 +11,12 @@ use tch::Tensor;
 use crate::ml;
 use crate::ml::checkpoint;
 use crate::ml::checkpoint::State;
+use crate::ml::libtorch;
+use crate::ml::libtorch::Adam;
 use crate::ml::parameters::Parameters;
 use crate::stage::StageError;
 
-/// Keeps denominators from zero (PyTorch's default for both rules).
+/// Keeps denominators from zero (PyTorch's default for all rules).
 const EPSILON: f64 = 1e-8;
 /// Decay of RMSprop's mean of squares (PyTorch's default).
 const ALPHA: f64 = 0.99;
@@ -27,7 +30,10 @@ pub(in crate::ml) struct Rule {
     pub(in crate::ml) kind: ml::Optimiser,
     /// Adam's decays of the first and second moment.
     pub(in crate::ml) betas: (f64, f64),
-    /// L2 penalty that is added to the gradients.
+    /// What SGD keeps of its last step.
+    pub(in crate::ml) momentum: f64,
+    /// L2 penalty that is added to the gradients; of `AdamW`, the share of the values that a step of size 1
+    /// takes away.
     pub(in crate::ml) weight_decay: f64,
 }
 
@@ -36,39 +42,46 @@ pub(in crate::ml) struct Rule {
 pub(in crate::ml) struct Optimiser {
     rule: Rule,
     steps: i64,
-    values: Tensor,
-    /// Mean of gradients; Adam's alone.
-    first: Option<Tensor>,
+    values: Moving,
+    /// Mean of gradients, or SGD's last step.
+    first: Option<Moving>,
     /// Mean of squared gradients.
-    second: Tensor,
-    pieces: Vec<Piece>,
+    second: Option<Moving>,
 }
 
-/// The same stretch of values and state.
+/// A flat buffer laid out like the values, and its stretches, one a trainable.
 #[derive(Debug)]
-struct Piece {
-    value: Tensor,
-    first: Option<Tensor>,
-    second: Tensor,
+struct Moving {
+    flat: Tensor,
+    pieces: Vec<Tensor>,
+}
+
+impl Moving {
+    fn new(flat: Tensor, parameters: &Parameters) -> Result<Self, StageError> {
+        let pieces = parameters.pieces(&flat)?;
+        Ok(Self { flat, pieces })
+    }
 }
 
 impl Optimiser {
     /// Makes the optimiser of a network that has its place.
     pub(in crate::ml) fn new(rule: Rule, parameters: &Parameters) -> Result<Self, StageError> {
-        let values = parameters.flat();
-        let second = values.f_zeros_like()?;
-        let first = match rule.kind {
-            ml::Optimiser::Adam => Some(values.f_zeros_like()?),
-            ml::Optimiser::Rmsprop => None,
+        use ml::Optimiser::Adam;
+        use ml::Optimiser::Adamw;
+        use ml::Optimiser::Rmsprop;
+        use ml::Optimiser::Sgd;
+        let values = Moving::new(parameters.flat(), parameters)?;
+        let zeros = |is_wanted: bool| {
+            let zeros = || Moving::new(values.flat.f_zeros_like()?, parameters);
+            is_wanted.then(zeros).transpose()
         };
-        let firsts = first.as_ref().map(|first| parameters.pieces(first)).transpose()?;
-        let mut pieces = Vec::new();
-        let stretches = parameters.pieces(&values)?.into_iter().zip(parameters.pieces(&second)?);
-        for (index, (value, second)) in stretches.enumerate() {
-            let first = firsts.as_ref().map(|firsts| firsts[index].shallow_clone());
-            pieces.push(Piece { value, first, second });
-        }
-        Ok(Self { rule, steps: 0, values, first, second, pieces })
+        let first = zeros(match rule.kind {
+            Adam | Adamw => true,
+            Sgd => rule.momentum > 0.0,
+            Rmsprop => false,
+        })?;
+        let second = zeros(matches!(rule.kind, Adam | Adamw | Rmsprop))?;
+        Ok(Self { rule, steps: 0, values, first, second })
     }
 
     /// Moves the values against their gradients, which are flat and in the order of the values.
@@ -79,29 +92,47 @@ impl Optimiser {
     ) -> Result<(), StageError> {
         let _guard = tch::no_grad_guard();
         self.steps += 1;
-        if self.values.device() != Device::Cpu {
-            return self.step_at_once(gradients, learning_rate);
-        }
-        for (piece, gradient) in self.pieces.iter().zip(gradients) {
-            let length = piece.value.size()[0];
-            let mut start = 0;
-            while start < length {
-                let count = PIECE.min(length - start);
-                let cut = |tensor: &Tensor| tensor.f_narrow(0, start, count);
-                let first = piece.first.as_ref().map(cut).transpose()?;
-                let cut_piece =
-                    Piece { value: cut(&piece.value)?, first, second: cut(&piece.second)? };
-                self.apply(cut_piece, &cut(gradient)?, learning_rate)?;
-                start += count;
+        let Rule { kind, betas, momentum, weight_decay } = self.rule;
+        let values = &self.values.pieces;
+        match (kind, &self.first, &self.second) {
+            (ml::Optimiser::Adam | ml::Optimiser::Adamw, Some(first), Some(second)) => {
+                let decoupled = kind == ml::Optimiser::Adamw;
+                let rule = Adam { learning_rate, betas, weight_decay, epsilon: EPSILON, decoupled };
+                let steps = (Kind::Float, self.values.flat.device());
+                let steps = Tensor::f_full([0_i64; 0], self.steps as f64, steps)?;
+                let moments = (&first.pieces[..], &second.pieces[..]);
+                libtorch::adam(rule, values, gradients, moments, &steps)?;
             }
+            (ml::Optimiser::Sgd, first, _) => {
+                let momenta = first.as_ref().map_or(&[][..], |first| &first.pieces);
+                let numbers = (learning_rate, momentum, weight_decay);
+                libtorch::sgd(numbers, values, gradients, momenta, self.steps == 1)?;
+            }
+            (_, _, Some(second)) if second.flat.device() == Device::Cpu => {
+                for ((value, square), gradient) in values.iter().zip(&second.pieces).zip(gradients)
+                {
+                    for start in (0..value.size()[0]).step_by(PIECE as usize) {
+                        let count = PIECE.min(value.size()[0] - start);
+                        let cut = |tensor: &Tensor| tensor.f_narrow(0, start, count);
+                        self.rmsprop(cut(value)?, cut(square)?, &cut(gradient)?, learning_rate)?;
+                    }
+                }
+            }
+            (_, _, Some(second)) => {
+                let gradient = self.joined(gradients)?;
+                let (value, square) = (&self.values.flat, &second.flat);
+                let (value, square) = (value.shallow_clone(), square.shallow_clone());
+                self.rmsprop(value, square, &gradient, learning_rate)?;
+            }
+            _ => {}
         }
         Ok(())
     }
 
     /// On a GPU starting an operation costs more than its work, so all tensors go at once.
-    fn step_at_once(&self, gradients: &[Tensor], learning_rate: f64) -> Result<(), StageError> {
+    fn joined(&self, gradients: &[Tensor]) -> Result<Tensor, StageError> {
         let mut parts = Vec::with_capacity(gradients.len());
-        let options = (Kind::Float, self.values.device());
+        let options = (Kind::Float, self.values.flat.device());
         for gradient in gradients {
             parts.push(gradient.shallow_clone());
             let gap = Parameters::gap(gradient.size()[0]);
@@ -109,17 +140,17 @@ impl Optimiser {
                 parts.push(Tensor::f_zeros([gap], options)?);
             }
         }
-        let gradient = Tensor::f_cat(&parts, 0)?;
-        let whole = Piece {
-            value: self.values.shallow_clone(),
-            first: self.first.as_ref().map(Tensor::shallow_clone),
-            second: self.second.shallow_clone(),
-        };
-        self.apply(whole, &gradient, learning_rate)
+        Ok(Tensor::f_cat(&parts, 0)?)
     }
 
-    fn apply(&self, piece: Piece, gradient: &Tensor, learning_rate: f64) -> Result<(), StageError> {
-        let Piece { mut value, first, mut second } = piece;
+    /// `v = a v + (1 - a) g^2;  x -= lr g / (sqrt(v) + epsilon)`
+    fn rmsprop(
+        &self,
+        mut value: Tensor,
+        mut second: Tensor,
+        gradient: &Tensor,
+        learning_rate: f64,
+    ) -> Result<(), StageError> {
         let penalised;
         let gradient = if self.rule.weight_decay == 0.0 {
             gradient
@@ -127,36 +158,19 @@ impl Optimiser {
             penalised = gradient.f_add(&value.f_mul_scalar(self.rule.weight_decay)?)?;
             &penalised
         };
-        let Some(mut first) = first else {
-            // v = a v + (1 - a) g^2;  x -= lr g / (sqrt(v) + epsilon)
-            let square = gradient.f_mul(gradient)?;
-            let _ = second.f_lerp_(&square, 1.0 - ALPHA)?;
-            let mut scale = second.f_sqrt()?.f_add_scalar_(EPSILON)?;
-            let _ = scale.f_mul_scalar_(-1.0 / learning_rate)?;
-            let _ = value.f_addcdiv_(gradient, &scale)?;
-            return Ok(());
-        };
-        // m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
-        // x -= lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon)
-        let (beta1, beta2) = self.rule.betas;
-        let steps = self.steps as i32;
-        let (correction1, correction2) = (1.0 - beta1.powi(steps), 1.0 - beta2.powi(steps));
-        let _ = first.f_lerp_(gradient, 1.0 - beta1)?;
         let square = gradient.f_mul(gradient)?;
-        let _ = second.f_lerp_(&square, 1.0 - beta2)?;
-        let mut scale = second.f_sqrt()?;
-        let _ = scale.f_add_scalar_(EPSILON * correction2.sqrt())?;
-        let _ = scale.f_mul_scalar_(-correction1 / (learning_rate * correction2.sqrt()))?;
-        let _ = value.f_addcdiv_(&first, &scale)?;
+        let _ = second.f_lerp_(&square, 1.0 - ALPHA)?;
+        let mut scale = second.f_sqrt()?.f_add_scalar_(EPSILON)?;
+        let _ = scale.f_mul_scalar_(-1.0 / learning_rate)?;
+        let _ = value.f_addcdiv_(gradient, &scale)?;
         Ok(())
     }
 
     /// Adds all that decides the next steps to a state, under names that start with `prefix`.
     pub(in crate::ml) fn save(&self, prefix: &str, state: &mut State) -> Result<(), StageError> {
         state.insert(format!("{prefix}.steps"), Tensor::f_from_slice(&[self.steps])?);
-        state.insert(format!("{prefix}.second"), self.second.shallow_clone());
-        if let Some(first) = &self.first {
-            state.insert(format!("{prefix}.first"), first.shallow_clone());
+        for (name, moving) in self.moments() {
+            state.insert(format!("{prefix}.{name}"), moving.flat.shallow_clone());
         }
         Ok(())
     }
@@ -164,11 +178,16 @@ impl Optimiser {
     /// Goes back to a state that [`Optimiser::save`] gave.
     pub(in crate::ml) fn restore(&mut self, prefix: &str, state: &State) -> Result<(), StageError> {
         self.steps = checkpoint::part(state, &format!("{prefix}.steps"))?.f_int64_value(&[0])?;
-        self.second.f_copy_(checkpoint::part(state, &format!("{prefix}.second"))?)?;
-        if let Some(first) = &mut self.first {
-            first.f_copy_(checkpoint::part(state, &format!("{prefix}.first"))?)?;
+        for (name, moving) in self.moments() {
+            let saved = checkpoint::part(state, &format!("{prefix}.{name}"))?;
+            moving.flat.shallow_clone().f_copy_(saved)?;
         }
         Ok(())
+    }
+
+    fn moments(&self) -> impl Iterator<Item = (&'static str, &Moving)> {
+        let first = self.first.iter().map(|first| ("first", first));
+        first.chain(self.second.iter().map(|second| ("second", second)))
     }
 }
 
@@ -181,6 +200,10 @@ mod tests {
     use super::Tensor;
     use crate::ml;
     use crate::ml::parameters::Initial;
+    use crate::ml::precision::Bits;
+
+    const RULE: Rule =
+        Rule { kind: ml::Optimiser::Adam, betas: (0.5, 0.9), momentum: 0.0, weight_decay: 0.0 };
 
     /// Takes three steps of size 0.01 from (1, -2, 0.5).
     fn walk(rule: Rule) -> Vec<f32> {
@@ -188,7 +211,7 @@ mod tests {
         let zero = Initial::Constant(0.0);
         let _handle = parameters.root().trainable("x", &[3], zero).unwrap();
         parameters.set("x", &Tensor::from_slice(&[1.0_f32, -2.0, 0.5])).unwrap();
-        parameters.place(Device::Cpu).unwrap();
+        parameters.place(Device::Cpu, Bits::ThirtyTwo).unwrap();
         let mut optimiser = Optimiser::new(rule, &parameters).unwrap();
         for gradient in [[0.1_f32, -3.0, 0.0], [0.2, 1.0, 1e-4], [-0.3, 0.5, 2e-4]] {
             optimiser.step(&[Tensor::from_slice(&gradient)], 0.01).unwrap();
@@ -205,9 +228,15 @@ mod tests {
     /// Reference: `torch.optim` of PyTorch 2.11 in double precision.
     #[test]
     fn steps_are_those_of_pytorch() {
-        let adam = Rule { kind: ml::Optimiser::Adam, betas: (0.5, 0.9), weight_decay: 0.1 };
+        let adam = Rule { weight_decay: 0.1, ..RULE };
         assert_close(&walk(adam), [0.979_706_8, -1.987_352_7, 0.470_092_7]);
-        let rmsprop = Rule { kind: ml::Optimiser::Rmsprop, weight_decay: 0.0, ..adam };
+        let adamw = Rule { kind: ml::Optimiser::Adamw, ..adam };
+        assert_close(&walk(adamw), [0.981_150_5, -1.983_313_9, 0.478_699_4]);
+        let sgd = Rule { kind: ml::Optimiser::Sgd, ..adam };
+        assert_close(&walk(sgd), [0.997_007, -1.979_056, 0.498_498_5]);
+        let heavy = Rule { momentum: 0.9, ..sgd };
+        assert_close(&walk(heavy), [0.990_890_6, -1.931_593_6, 0.497_193_5]);
+        let rmsprop = Rule { kind: ml::Optimiser::Rmsprop, ..RULE };
         assert_close(&walk(rmsprop), [0.890_818_3, -1.947_529_5, 0.310_607_67]);
     }
 }

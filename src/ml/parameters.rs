@@ -2,7 +2,9 @@
 //!
 //! All trainable tensors lie in one flat buffer, in the order of their names, with the channels of
 //! convolutions last: a clamp or an optimiser's step over the whole network is then a few
-//! operations. Knows nothing of files.
+//! operations. Where layers compute with 16 bits, their weights are rounded copies of that buffer, which
+//! stays in single precision: small steps would be lost in 8 bits (Micikevicius et al. 2018). Knows nothing
+//! of files.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use tch::Tensor;
 
 use crate::ml::checkpoint;
 use crate::ml::checkpoint::State;
+use crate::ml::precision::Bits;
 use crate::seed::Seed;
 use crate::stage::StageError;
 
@@ -47,11 +50,22 @@ struct Segment {
 #[derive(Debug)]
 pub(in crate::ml) struct Parameters {
     seed: Option<Seed>,
-    trainable: BTreeMap<String, Tensor>,
+    trainable: BTreeMap<String, Trainable>,
     buffers: BTreeMap<String, Tensor>,
     counters: BTreeMap<String, Rc<Cell<i64>>>,
     segments: Vec<Segment>,
     flat: Tensor,
+    /// The same numbers in 16 bits, where layers compute with them.
+    rounded: Option<Tensor>,
+}
+
+/// A tensor that training changes.
+#[derive(Debug)]
+struct Trainable {
+    /// What layers compute with.
+    used: Tensor,
+    /// What steps change: the same memory, or that of which `used` is a rounded copy.
+    kept: Tensor,
 }
 
 /// A place in a network's tree of names, where tensors are made.
@@ -70,6 +84,7 @@ impl Parameters {
             counters: BTreeMap::new(),
             segments: Vec::new(),
             flat: Tensor::new(),
+            rounded: None,
         }
     }
 
@@ -78,9 +93,10 @@ impl Parameters {
         Scope { parameters: self, prefix: String::new() }
     }
 
-    /// Moves all tensors to a device and the trainable ones into one flat buffer. The layers that
-    /// hold them see the move. Called once, when the network is complete.
-    pub(in crate::ml) fn place(&mut self, device: Device) -> Result<(), StageError> {
+    /// Moves all tensors to a device and the trainable ones into one flat buffer; weights with two or more
+    /// dimensions are used in the given number of bits. The layers that hold them see the move. Called once,
+    /// when the network is complete.
+    pub(in crate::ml) fn place(&mut self, device: Device, bits: Bits) -> Result<(), StageError> {
         let _guard = tch::no_grad_guard();
         for tensor in self.buffers.values_mut() {
             let moved = tensor.f_to_device(device)?;
@@ -88,17 +104,40 @@ impl Parameters {
         }
         let mut end = 0;
         for tensor in self.trainable.values() {
-            let length = tensor.numel() as i64;
+            let length = tensor.kept.numel() as i64;
             self.segments.push(Segment { start: end, length });
             end += length + Self::gap(length);
         }
         self.flat = Tensor::f_zeros([end], (Kind::Float, device))?;
-        for (segment, tensor) in self.segments.iter().zip(self.trainable.values_mut()) {
-            let memory = self.flat.f_narrow(0, segment.start, segment.length)?;
-            let mut placed = shaped(&memory, &tensor.size())?;
-            placed.f_copy_(tensor)?;
-            tensor.f_set_data(&placed)?;
-            let _same = tensor.f_set_requires_grad(true)?;
+        if bits == Bits::Sixteen {
+            self.rounded = Some(Tensor::f_zeros([end], (Kind::BFloat16, device))?);
+        }
+        for (segment, Trainable { used, kept }) in
+            self.segments.iter().zip(self.trainable.values_mut())
+        {
+            let place = |flat: &Tensor| {
+                shaped(&flat.f_narrow(0, segment.start, segment.length)?, &used.size())
+            };
+            let mut placed = place(&self.flat)?;
+            placed.f_copy_(used)?;
+            *kept = placed;
+            match &self.rounded {
+                Some(rounded) if used.dim() > 1 => {
+                    let rounded = place(rounded)?;
+                    used.f_set_data(&rounded)?;
+                }
+                _ => used.f_set_data(kept)?,
+            }
+            let _same = used.f_set_requires_grad(true)?;
+        }
+        self.round()
+    }
+
+    /// Rounds what layers compute with anew. Called after each change of the flat buffer.
+    pub(in crate::ml) fn round(&mut self) -> Result<(), StageError> {
+        let _guard = tch::no_grad_guard();
+        if let Some(rounded) = &mut self.rounded {
+            rounded.f_copy_(&self.flat)?;
         }
         Ok(())
     }
@@ -108,9 +147,9 @@ impl Parameters {
         (ALIGNMENT - length % ALIGNMENT) % ALIGNMENT
     }
 
-    /// Returns the trainable tensors in the order of their names.
+    /// Returns the trainable tensors, as layers use them, in the order of their names.
     pub(in crate::ml) fn trainable(&self) -> Vec<&Tensor> {
-        self.trainable.values().collect()
+        self.trainable.values().map(|tensor| &tensor.used).collect()
     }
 
     /// Returns the flat buffer that the trainable tensors are views of.
@@ -124,27 +163,24 @@ impl Parameters {
         self.segments.iter().map(piece).collect()
     }
 
-    /// Returns the gradients of a loss: one flat tensor a trainable, in its order of memory.
+    /// Returns the gradients of a loss in single precision: one flat tensor a trainable, in its order of
+    /// memory.
     pub(in crate::ml) fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>, StageError> {
         let gradients = Tensor::f_run_backward(&[loss], &self.trainable(), false, false)?;
         let _guard = tch::no_grad_guard();
-        gradients
-            .iter()
-            .zip(self.trainable.values())
-            .map(|(gradient, tensor)| {
-                if gradient.defined() {
-                    flattened(gradient)
-                } else {
-                    flattened(&tensor.f_zeros_like()?)
-                }
-            })
-            .collect()
+        let mut all = Vec::with_capacity(gradients.len());
+        for (gradient, tensor) in gradients.into_iter().zip(self.trainable.values()) {
+            let gradient =
+                if gradient.defined() { gradient } else { tensor.kept.f_zeros_like()? };
+            all.push(flattened(&gradient)?.f_to_kind(Kind::Float)?);
+        }
+        Ok(all)
     }
 
     /// Returns every tensor by its name, counters included, as `state_dict` of PyTorch would.
     pub(in crate::ml) fn named(&self) -> Result<BTreeMap<String, Tensor>, StageError> {
-        let tensors = self.trainable.iter().chain(&self.buffers);
-        let mut named: BTreeMap<String, Tensor> = tensors
+        let mut named: BTreeMap<String, Tensor> = self
+            .tensors()
             .map(|(name, tensor)| Ok((name.clone(), tensor.f_detach()?)))
             .collect::<Result<_, StageError>>()?;
         for (name, counter) in &self.counters {
@@ -153,7 +189,8 @@ impl Parameters {
         Ok(named)
     }
 
-    /// Replaces a tensor's numbers; answers whether there is one of that name and shape.
+    /// Replaces a tensor's numbers; answers whether there is one of that name and shape. Once the network has
+    /// its place, [`Parameters::round`] follows.
     pub(in crate::ml) fn set(&mut self, name: &str, value: &Tensor) -> Result<bool, StageError> {
         let _guard = tch::no_grad_guard();
         if let Some(counter) = self.counters.get(name) {
@@ -163,14 +200,18 @@ impl Parameters {
             }
             return Ok(single);
         }
-        let tensors = [&mut self.trainable, &mut self.buffers];
-        match tensors.into_iter().find_map(|tensors| tensors.get_mut(name)) {
-            Some(tensor) if tensor.size() == value.size() => {
-                tensor.f_detach()?.f_copy_(value)?;
-                Ok(true)
-            }
-            _ => Ok(false),
+        let trainable = self.trainable.get(name).map(|tensor| &tensor.kept);
+        match trainable.or_else(|| self.buffers.get(name)) {
+            Some(tensor) if tensor.size() == value.size() => tensor.f_detach()?.f_copy_(value)?,
+            _ => return Ok(false),
         }
+        Ok(true)
+    }
+
+    /// Returns all tensors but counters, with their names.
+    fn tensors(&self) -> impl Iterator<Item = (&String, &Tensor)> {
+        let trainable = self.trainable.iter().map(|(name, tensor)| (name, &tensor.kept));
+        trainable.chain(&self.buffers)
     }
 
     /// Adds every tensor to a state, under names that start with `prefix`.
@@ -188,13 +229,12 @@ impl Parameters {
                 return Err(StageError::data(format!("the checkpoint's `{full}` does not fit")));
             }
         }
-        Ok(())
+        self.round()
     }
 
     /// Returns the names and shapes of all tensors but counters.
     pub(in crate::ml) fn shapes(&self) -> BTreeMap<String, Vec<i64>> {
-        let tensors = self.trainable.iter().chain(&self.buffers);
-        tensors.map(|(name, tensor)| (name.clone(), tensor.size())).collect()
+        self.tensors().map(|(name, tensor)| (name.clone(), tensor.size())).collect()
     }
 }
 
@@ -223,7 +263,8 @@ impl Scope<'_> {
                 Tensor::f_from_slice(&numbers)?.f_view(shape)?
             }
         };
-        self.parameters.trainable.insert(name, tensor.shallow_clone());
+        let (used, kept) = (tensor.shallow_clone(), tensor.shallow_clone());
+        self.parameters.trainable.insert(name, Trainable { used, kept });
         Ok(tensor)
     }
 

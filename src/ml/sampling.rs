@@ -9,6 +9,7 @@ use crate::ml::Sampling;
 use crate::ml::batch::Images;
 use crate::ml::failure::guarded;
 use crate::ml::layers::Mode;
+use crate::ml::precision::Bits;
 use crate::ml::weights;
 use crate::ml::wgan;
 use crate::stage::Context;
@@ -26,7 +27,7 @@ pub fn generate(cx: &Context<'_>, gan: &Gan, sampling: &Sampling) -> Result<Vec<
         let (generator, mut parameters) = wgan::generator(&gan.shape, None)?;
         let name = "generator.safetensors";
         weights::load(name, &weights::parse(name, &gan.generator)?, &mut parameters)?;
-        parameters.place(device)?;
+        parameters.place(device, Bits::ThirtyTwo)?;
         let _guard = tch::no_grad_guard();
         let size = gan.shape.size;
         let mut pixels = Vec::with_capacity(sampling.count * size * size * CHANNELS);
@@ -61,7 +62,7 @@ pub fn critic_scores(cx: &Context<'_>, gan: &Gan, set: &ImageSet) -> Result<Vec<
         let (critic, mut parameters) = wgan::critic(&gan.shape, None)?;
         let name = "critic.safetensors";
         weights::load(name, &weights::parse(name, &gan.critic)?, &mut parameters)?;
-        parameters.place(device)?;
+        parameters.place(device, Bits::ThirtyTwo)?;
         let _guard = tch::no_grad_guard();
         let images = Images::new(set, wgan::HALF, wgan::HALF, device)?;
         let mut scores = Vec::with_capacity(set.len());

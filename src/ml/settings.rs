@@ -19,6 +19,35 @@ pub enum Optimiser {
     Rmsprop,
     /// Adam with epsilon 1e-8 and the betas of the settings.
     Adam,
+    /// Adam whose weight decay passes the moments by (Loshchilov and Hutter 2019).
+    Adamw,
+    /// Stochastic gradient descent, with momentum where it is given.
+    Sgd,
+}
+
+/// With how many bits convolutions and products compute. Weights are kept and stepped in single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, Hash)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 24 bits.
+    #[default]
+    Fp32,
+    /// 11 bits on a GPU that can, 24 elsewhere.
+    Tf32,
+    /// 8 bits.
+    Bf16,
+    /// `bf16` where the device multiplies it by itself, else `fp32`: the fastest, but another machine may give
+    /// other numbers.
+    Auto,
+}
+
+/// How exactly a training computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exactness {
+    /// Bits of convolutions and products.
+    pub precision: Precision,
+    /// Whether a GPU keeps to algorithms that give the same bits each time; a CPU always does.
+    pub deterministic: bool,
 }
 
 /// How the critic is kept Lipschitz.
@@ -52,6 +81,8 @@ pub struct WganSettings {
     pub betas: (f64, f64),
     /// Epochs between two sample grids; 0 means one, at the end.
     pub grid_every: usize,
+    /// How exactly both networks compute.
+    pub exactness: Exactness,
 }
 
 /// Distribution of the numbers of a latent vector.
@@ -91,7 +122,7 @@ impl Mixing {
     }
 }
 
-/// Settings of a classifier training with cross-entropy and Adam.
+/// Settings of a classifier training with cross-entropy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassifierSettings {
     /// The architecture.
@@ -100,9 +131,13 @@ pub struct ClassifierSettings {
     pub batch_size: usize,
     /// Epochs, step sizes and checkpoints.
     pub course: Course,
+    /// Rule that turns gradients into steps.
+    pub optimiser: Optimiser,
     /// Adam's betas.
     pub betas: (f64, f64),
-    /// Adam's L2 penalty, added to the gradients.
+    /// What SGD keeps of its last step.
+    pub momentum: f64,
+    /// L2 penalty, added to the gradients; `AdamW`'s decay.
     pub weight_decay: f64,
     /// Passes from which each image is drawn anew each time it is shown.
     pub online: Option<Online>,
@@ -116,6 +151,8 @@ pub struct ClassifierSettings {
     pub weights: Option<PathBuf>,
     /// Whether the weights of the epoch with the best validation accuracy are kept, not the last.
     pub keep_best: bool,
+    /// How exactly the network computes.
+    pub exactness: Exactness,
 }
 
 /// Feature vectors of an image set: what a classifier's last layer sees.

@@ -27,6 +27,8 @@ use crate::ml::layers::Mode;
 use crate::ml::optimiser::Optimiser;
 use crate::ml::optimiser::Rule;
 use crate::ml::parameters::Parameters;
+use crate::ml::precision;
+use crate::ml::precision::Bits;
 use crate::ml::training;
 use crate::ml::training::Place;
 use crate::ml::training::Progress;
@@ -82,7 +84,8 @@ pub fn train_wgan(
     };
     let partition = first.partition;
     guarded(cx, |device| {
-        let mut wgan = Wgan::new(settings, cx.seed, set, device)?;
+        let bits = precision::settle(cx, settings.exactness, device)?;
+        let mut wgan = Wgan::new(settings, cx.seed, set, (device, bits))?;
         let history = training::run(cx, &settings.course, &mut wgan)?;
         Ok(Gan {
             shape: settings.shape.clone(),
@@ -135,18 +138,33 @@ impl<Net> Side<Net> {
     fn new(
         (net, mut parameters): (Net, Parameters),
         settings: &WganSettings,
-        device: Device,
+        (device, bits): (Device, Bits),
     ) -> Result<Self, StageError> {
-        parameters.place(device)?;
-        let rule = Rule { kind: settings.optimiser, betas: settings.betas, weight_decay: 0.0 };
+        parameters.place(device, bits)?;
+        let rule = Rule {
+            kind: settings.optimiser,
+            betas: settings.betas,
+            momentum: 0.0,
+            weight_decay: 0.0,
+        };
         let optimiser = Optimiser::new(rule, &parameters)?;
         Ok(Self { net, parameters, optimiser })
     }
 
-    /// Moves the network down the slope of a loss.
-    fn descend(&mut self, loss: &Tensor, learning_rate: f64) -> Result<(), StageError> {
+    /// Moves the network down the slope of a loss, to numbers within a bound where there is one.
+    fn descend(
+        &mut self,
+        loss: &Tensor,
+        learning_rate: f64,
+        bound: Option<f64>,
+    ) -> Result<(), StageError> {
         let gradients = self.parameters.gradients(loss)?;
-        self.optimiser.step(&gradients, learning_rate)
+        self.optimiser.step(&gradients, learning_rate)?;
+        if let Some(bound) = bound {
+            let _guard = tch::no_grad_guard();
+            let _ = self.parameters.flat().f_clamp_(-bound, bound)?;
+        }
+        self.parameters.round()
     }
 }
 
@@ -155,7 +173,7 @@ impl<'a> Wgan<'a> {
         settings: &'a WganSettings,
         seed: Seed,
         set: &ImageSet,
-        device: Device,
+        (device, bits): (Device, Bits),
     ) -> Result<Self, StageError> {
         let weights = Some(seed.named("initial weights"));
         Ok(Self {
@@ -163,8 +181,8 @@ impl<'a> Wgan<'a> {
             seed,
             device,
             images: Images::new(set, HALF, HALF, device)?,
-            generator: Side::new(generator(&settings.shape, weights)?, settings, device)?,
-            critic: Side::new(critic(&settings.shape, weights)?, settings, device)?,
+            generator: Side::new(generator(&settings.shape, weights)?, settings, (device, bits))?,
+            critic: Side::new(critic(&settings.shape, weights)?, settings, (device, bits))?,
             grids: BTreeMap::new(),
         })
     }
@@ -195,11 +213,11 @@ impl<'a> Wgan<'a> {
             let penalty = self.penalty(real, &fake, seed.named("mix"))?;
             loss = loss.f_add(&penalty.f_mul_scalar(lambda)?)?;
         }
-        self.critic.descend(&loss, learning_rate)?;
-        if let CriticLimit::Clip(bound) = self.settings.limit {
-            let _guard = tch::no_grad_guard();
-            let _ = self.critic.parameters.flat().f_clamp_(-bound, bound)?;
-        }
+        let bound = match self.settings.limit {
+            CriticLimit::Clip(bound) => Some(bound),
+            CriticLimit::GradientPenalty(_) => None,
+        };
+        self.critic.descend(&loss, learning_rate, bound)?;
         Ok((loss.f_detach()?, distance))
     }
 
@@ -229,7 +247,7 @@ impl<'a> Wgan<'a> {
         let z = self.latent(seed.named("generator latent"), count)?;
         let fake = self.generator.net.forward(&z, Mode::Train)?;
         let loss = self.critic.net.forward(&fake, Mode::Train)?.f_mean(None)?.f_neg()?;
-        self.generator.descend(&loss, learning_rate)?;
+        self.generator.descend(&loss, learning_rate, None)?;
         Ok(loss.f_detach()?)
     }
 

@@ -18,6 +18,7 @@ pub mod split;
 pub mod train_classifier;
 #[cfg(test)]
 mod trial;
+mod untold;
 mod verdict;
 pub mod wgan_train;
 

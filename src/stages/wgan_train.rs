@@ -13,8 +13,10 @@ use crate::artifact::GanShape;
 use crate::artifact::ImageSet;
 use crate::ml;
 use crate::ml::CriticLimit;
+use crate::ml::Exactness;
 use crate::ml::LatentDistribution;
 use crate::ml::Optimiser;
+use crate::ml::Precision;
 use crate::ml::WganSettings;
 use crate::stage::Checkpoints;
 use crate::stage::Context;
@@ -29,6 +31,7 @@ use crate::stage::Runner;
 use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
+use crate::stages::untold::is_default;
 
 /// Bound of the critic's numbers in the original WGAN.
 const CLIP: f64 = 0.01;
@@ -97,6 +100,12 @@ pub struct Params {
     /// Epochs between two sample grids; 0 means one, at the end.
     #[serde(default = "default_grid_every")]
     pub grid_every: usize,
+    /// With how many bits convolutions and products compute.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: Precision,
+    /// Whether a GPU keeps to algorithms that give the same bits each time, which are slower; a CPU always does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deterministic: bool,
 }
 
 fn default_latent() -> usize {
@@ -150,7 +159,7 @@ ports! {
 
 impl Stage for WganTrain {
     const KIND: &'static str = "wgan-train";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "Trains a Wasserstein GAN on an image set.";
     const RUNNER: Runner = Runner::Torch;
     const BESIDE_KEY: &'static [&'static str] = &["checkpoints"];
@@ -168,8 +177,9 @@ impl Stage for WganTrain {
             let problem = "`clip` and `gradient_penalty` exclude each other";
             problems.push(ParamProblem::at("clip", problem).help("leave one of them out"));
         }
-        if params.betas.is_some() && optimiser(params) == Optimiser::Rmsprop {
-            let problem = "`betas` belong to Adam, but the optimiser is RMSprop";
+        let adams = [Optimiser::Adam, Optimiser::Adamw];
+        if params.betas.is_some() && !adams.contains(&optimiser(params)) {
+            let problem = "`betas` belong to Adam, but the optimiser is another";
             problems.push(ParamProblem::at("betas", problem).help("write `optimiser: adam`"));
         }
         if params.betas.is_some_and(|betas| betas.iter().any(|beta| !(0.0..1.0).contains(beta))) {
@@ -248,6 +258,7 @@ fn settings(params: &Params, (height, width): (usize, usize)) -> Result<WganSett
         optimiser: optimiser(params),
         betas: (first, second),
         grid_every: params.grid_every,
+        exactness: Exactness { precision: params.precision, deterministic: params.deterministic },
     })
 }
 
@@ -340,7 +351,7 @@ mod tests {
         let wrong = json!({"size": 64, "generator_width": 12, "betas": [0, 0.9]});
         insta::assert_snapshot!(problems(&wrong).join("\n"), @"
         generator_width: found 12, expected a multiple of 8 for 64 x 64 pixels
-        betas: `betas` belong to Adam, but the optimiser is RMSprop
+        betas: `betas` belong to Adam, but the optimiser is another
         ");
     }
 

@@ -1,10 +1,11 @@
 """Compares training steps of the worker's code with PyTorch's, in turn, on the same threads.
 
-    python3 tests/bench/compare_steps.py [THREADS] [ROUNDS]
+    python3 tests/bench/compare_steps.py [THREADS] [ROUNDS] [CASE...]
 
-Starts `cargo bench --bench steps` and, with the Python of the environment variable `PYTORCH`
-(`python3` by default; it needs torch and torchvision), `tests/bench/steps.py`, ROUNDS times each.
-Prints a Markdown table of medians and their ratio: below 1 the worker is the faster.
+Starts `cargo bench --bench steps` and, with the Python of the environment variable `PYTORCH` (`python3` by
+default; it needs torch and torchvision), `tests/bench/steps.py`, ROUNDS times each: PyTorch eager as it is usually
+written, and in its fastest settings. Prints a Markdown table of medians, of how many times as fast the worker is
+with `precision: auto`, and of peaks of memory. Less than WANTED is an error.
 """
 
 import datetime
@@ -15,37 +16,72 @@ import statistics
 import subprocess
 import sys
 
-# Name, as both programs know it, and steps in a round; the first of them is not counted.
-CASES = [("resnet101", 4), ("densenet121", 4), ("wgan", 4)]
+# Name, as both programs know it, images in a batch, steps in a round (the first of them is not counted), and how
+# many times as fast as eager PyTorch and as its fastest setting the worker is to be.
+CASES = [
+    ("resnet101", 64, 4, (2.0, 1.1)),
+    ("densenet121", 64, 4, (2.0, 1.1)),
+    ("wgan", 8, 3, (1.5, 0.0)),
+    ("wgan", 64, 2, (0.0, 0.0)),
+]
 OURS = ["cargo", "bench", "--quiet", "--locked", "--features", "torch", "--bench", "steps"]
 THEIRS = [os.environ.get("PYTORCH", "python3"), "-B", "tests/bench/steps.py"]
+QUICK = ["channels_last", "bf16", "fused"]
+WAYS = {
+    "fp32": (OURS, {"precision": "fp32"}),
+    "auto": (OURS, {"precision": "auto"}),
+    "eager": (THEIRS, {"how": []}),
+    "bf16": (THEIRS, {"how": QUICK}),
+    "compiled": (THEIRS, {"how": [*QUICK, "compile"]}),
+}
 
 
-def seconds(command, wish):
-    """Returns the seconds of each step of one round but the first."""
-    answer = subprocess.run(command, input=json.dumps(wish), stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(answer.stdout.strip().splitlines()[-1])[1:]
+def measured(command, wish):
+    """Returns the seconds of each step of one round but the first, and the peak of memory in MiB."""
+    answer = subprocess.run(command, input=json.dumps(wish), stdout=subprocess.PIPE, text=True)
+    if answer.returncode != 0:
+        return [], 0
+    told = json.loads(answer.stdout.strip().splitlines()[-1])
+    return told["seconds"][1:], told["peak_kib"] / 1024
+
+
+def processor():
+    with open("/proc/cpuinfo") as lines:
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
 
 
 def main():
     threads = int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count()
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    chosen = sys.argv[3:] or [case for case, *_ in CASES]
     subprocess.run([*OURS, "--no-run"], check=True)
-    print(f"{datetime.date.today()}, {platform.machine()}, {threads} threads, {rounds} rounds in turn\n")
-    print("| step | worker | PyTorch | ratio |")
-    print("| --- | ---: | ---: | ---: |")
-    slower = False
-    for case, steps in CASES:
-        wish = {"case": case, "steps": steps, "threads": threads}
-        ours, theirs = [], []
+    print(f"{datetime.date.today()}, {processor()}, {platform.machine()}, {threads} threads, {rounds} rounds in turn\n")
+    print("| step | batch | worker, fp32 | worker, auto | PyTorch, eager | channels last, bf16, fused | and compiled"
+          " | times as fast as eager | as the fastest | peak memory: worker, eager, fastest |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    missed = []
+    for case, batch, steps, wanted in CASES:
+        if case not in chosen:
+            continue
+        seconds, peaks = {way: [] for way in WAYS}, {way: 0 for way in WAYS}
         for _ in range(rounds):
-            ours += seconds(OURS, wish)
-            theirs += seconds(THEIRS, wish)
-        ours, theirs = statistics.median(ours), statistics.median(theirs)
-        slower |= ours > theirs
-        print(f"| {case} | {ours * 1e3:.0f} ms | {theirs * 1e3:.0f} ms | {ours / theirs:.2f} |", flush=True)
-    if slower:
-        sys.exit("a step of the worker is slower than PyTorch's")
+            for way, (command, more) in WAYS.items():
+                # Compiling takes the first steps, and more than one.
+                extra = 2 if "compile" in more.get("how", []) else 0
+                wish = {"case": case, "batch": batch, "steps": steps + extra, "threads": threads, **more}
+                found, peak = measured(command, wish)
+                seconds[way] += found[extra:]
+                peaks[way] = max(peaks[way], peak)
+        median = {way: statistics.median(found) for way, found in seconds.items() if found}
+        theirs = [way for way in ["eager", "bf16", "compiled"] if way in median]
+        fastest = min(theirs, key=median.get)
+        ratios = [median[way] / median["auto"] for way in ("eager", fastest)]
+        shown = [f"{median[way] * 1e3:.0f} ms" if way in median else "does not work" for way in WAYS]
+        memory = ", ".join(f"{peaks[way]:.0f}" for way in ("auto", "eager", fastest))
+        print(f"| {case} | {batch} | {' | '.join(shown)} | {ratios[0]:.2f} | {ratios[1]:.2f} | {memory} MiB |", flush=True)
+        missed += [f"{case}, {batch}: {ratio:.2f}, not {least}" for ratio, least in zip(ratios, wanted) if ratio < least]
+    if missed:
+        sys.exit("too slow: " + "; ".join(missed))
 
 
 if __name__ == "__main__":

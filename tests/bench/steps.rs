@@ -1,6 +1,6 @@
 //! Times the worker's training steps, as `tests/bench/steps.py` times PyTorch's.
 //!
-//! Reads one line of JSON from stdin and writes the seconds of each step as a JSON list. An epoch
+//! Reads one line of JSON from stdin and writes the seconds of each step and the peak of memory as JSON. An epoch
 //! is one step here, so the times are those between two epochs, all that a user waits for included.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run may panic")]
@@ -19,9 +19,11 @@ use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
 use ablate::ml::CriticLimit;
+use ablate::ml::Exactness;
 use ablate::ml::LatentDistribution;
 use ablate::ml::Mixing;
 use ablate::ml::Optimiser;
+use ablate::ml::Precision;
 use ablate::ml::WganSettings;
 use ablate::seed::Seed;
 use ablate::stage::Checkpoints;
@@ -40,6 +42,15 @@ struct Wish {
     threads: usize,
     #[serde(default = "cpu")]
     device: Device,
+    #[serde(default)]
+    precision: Precision,
+    /// Images in a batch of the WGAN.
+    #[serde(default = "eight")]
+    batch: usize,
+}
+
+fn eight() -> usize {
+    8
 }
 
 fn cpu() -> Device {
@@ -91,15 +102,17 @@ fn images(count: usize) -> ImageSet {
     set
 }
 
-fn classifier(cx: &Context<'_>, case: &str, steps: usize) {
+fn classifier(cx: &Context<'_>, wish: &Wish, steps: usize) {
     let settings = ClassifierSettings {
-        network: serde_json::from_value(case.into()).unwrap(),
+        network: serde_json::from_value(wish.case.as_str().into()).unwrap(),
         batch_size: 64,
         course: Course::new(
             &[Phase { epochs: steps, learning_rate: 1e-4 }],
             Checkpoints::default(),
         ),
+        optimiser: Optimiser::Adam,
         betas: (0.9, 0.999),
+        momentum: 0.0,
         weight_decay: 0.0,
         online: None,
         mixing: Mixing::default(),
@@ -107,11 +120,12 @@ fn classifier(cx: &Context<'_>, case: &str, steps: usize) {
         deviation: [0.5; 3],
         weights: None,
         keep_best: false,
+        exactness: Exactness { precision: wish.precision, deterministic: false },
     };
     ml::train_classifier(cx, &settings, &images(64), None).unwrap();
 }
 
-fn wgan(cx: &Context<'_>, steps: usize) {
+fn wgan(cx: &Context<'_>, wish: &Wish, steps: usize) {
     let settings = WganSettings {
         shape: GanShape {
             size: 64,
@@ -121,7 +135,7 @@ fn wgan(cx: &Context<'_>, steps: usize) {
             critic_norm: CriticNorm::Batch,
         },
         latent: LatentDistribution::Uniform,
-        batch_size: 8,
+        batch_size: wish.batch,
         course: Course::new(
             &[Phase { epochs: steps, learning_rate: 1e-4 }],
             Checkpoints::default(),
@@ -131,8 +145,16 @@ fn wgan(cx: &Context<'_>, steps: usize) {
         optimiser: Optimiser::Rmsprop,
         betas: (0.0, 0.9),
         grid_every: 0,
+        exactness: Exactness { precision: wish.precision, deterministic: false },
     };
-    ml::train_wgan(cx, &settings, &images(40)).unwrap();
+    ml::train_wgan(cx, &settings, &images(5 * wish.batch)).unwrap();
+}
+
+/// Returns the most memory that this process has had, KiB.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0)
 }
 
 fn main() {
@@ -153,11 +175,12 @@ fn main() {
     };
     // One epoch more: what comes before the first one ends is preparation.
     match wish.case.as_str() {
-        "wgan" => wgan(&cx, wish.steps + 1),
-        case => classifier(&cx, case, wish.steps + 1),
+        "wgan" => wgan(&cx, &wish, wish.steps + 1),
+        _ => classifier(&cx, &wish, wish.steps + 1),
     }
     let laps = watch.laps.lock().unwrap();
     let seconds: Vec<f64> = laps.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
-    let text = serde_json::to_string(&seconds).unwrap();
+    let told = serde_json::json!({"seconds": seconds, "peak_kib": peak_kib()});
+    let text = told.to_string();
     std::io::stdout().write_all((text + "\n").as_bytes()).unwrap();
 }

@@ -7,7 +7,9 @@ use ablate::artifact::Tree;
 use ablate::augment::Online;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
+use ablate::ml::Exactness;
 use ablate::ml::Mixing;
+use ablate::ml::Optimiser;
 use ablate::stage::Checkpoints;
 use ablate::stage::Course;
 use ablate::stage::Phase;
@@ -21,7 +23,9 @@ pub(crate) fn settings(epochs: usize) -> ClassifierSettings {
         network: Network::Resnet18,
         batch_size: 8,
         course: Course::new(&[Phase { epochs, learning_rate: 3e-4 }], Checkpoints::default()),
+        optimiser: Optimiser::Adam,
         betas: (0.9, 0.999),
+        momentum: 0.0,
         weight_decay: 0.0,
         online: None,
         mixing: Mixing::default(),
@@ -29,6 +33,7 @@ pub(crate) fn settings(epochs: usize) -> ClassifierSettings {
         deviation: [0.5; 3],
         weights: None,
         keep_best: false,
+        exactness: Exactness::default(),
     }
 }
 

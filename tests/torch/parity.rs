@@ -13,7 +13,9 @@ use ablate::artifact::Partition;
 use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
+use ablate::ml::Exactness;
 use ablate::ml::Mixing;
+use ablate::ml::Optimiser;
 use ablate::stage::Checkpoints;
 use ablate::stage::Course;
 use ablate::stage::Phase;
@@ -150,7 +152,9 @@ fn settings(network: Network, epochs: usize) -> ClassifierSettings {
         network,
         batch_size: 6,
         course: Course::new(&[Phase { epochs, learning_rate: 1e-5 }], Checkpoints::default()),
+        optimiser: Optimiser::Adam,
         betas: (0.8, 0.99),
+        momentum: 0.0,
         weight_decay: 0.01,
         online: None,
         mixing: Mixing::default(),
@@ -158,6 +162,7 @@ fn settings(network: Network, epochs: usize) -> ClassifierSettings {
         deviation: DEVIATION,
         weights: None,
         keep_best: false,
+        exactness: Exactness::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use ablate::artifact::GanShape;
 use ablate::artifact::ImageSet;
 use ablate::ml;
 use ablate::ml::CriticLimit;
+use ablate::ml::Exactness;
 use ablate::ml::LatentDistribution;
 use ablate::ml::Optimiser;
 use ablate::ml::Sampling;
@@ -40,6 +41,7 @@ pub(crate) fn settings(limit: CriticLimit, epochs: usize) -> WganSettings {
         optimiser: if clipped { Optimiser::Rmsprop } else { Optimiser::Adam },
         betas: (0.0, 0.9),
         grid_every: 0,
+        exactness: Exactness::default(),
     }
 }
 

@@ -14,9 +14,9 @@ use crate::stage::Remote;
 use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stages::load::preparation::Prepare;
-use crate::stages::load::preparation::is_off;
 use crate::stages::load::preset;
 use crate::stages::load::rendered::Fundus;
+use crate::stages::untold::is_default;
 
 /// Where the images come from: one of `npz`, `folder`, `csv`, `parquet` and `fundus`, or a table in a folder, which
 /// is `csv` beside `folder`; without any, `fundus` with its defaults. Files and folders are looked for in
@@ -100,7 +100,7 @@ pub struct Params {
     #[serde(default)]
     pub upright: bool,
     /// Whether links that lead out of a folder are followed; else their images are unreadable.
-    #[serde(default, skip_serializing_if = "is_off")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub follow_links: bool,
     /// Most images that may be unreadable: so many are left out and listed, one more is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@ use crate::imaging::lab::Lab;
 use crate::imaging::local_average;
 use crate::imaging::rgb::Rgb;
 use crate::imaging::square;
+use crate::stages::untold::is_default;
 
 /// Deviations of Graham's bell in the radius of an eye, which is half the shorter side.
 const BELLS_IN_RADIUS: f64 = 30.0;
@@ -24,7 +25,7 @@ pub struct Prepare {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circle: Option<Circle>,
     /// Second: they are padded with black to squares, and stay in the middle.
-    #[serde(default, skip_serializing_if = "is_off")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub square: bool,
     /// Third: their lightness is evened out tile by tile, with limited contrast (CLAHE), as `OpenCV` does
     /// on L of L*a*b*.
@@ -132,10 +133,4 @@ impl Preparation {
         }
         image
     }
-}
-
-/// Returns whether a choice is left out of what is written.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-pub(super) fn is_off(said: &bool) -> bool {
-    !said
 }

@@ -1,0 +1,94 @@
+// What tch leaves out of libtorch, for `libtorch.rs`.
+//
+// Each function returns nothing, or what libtorch threw, as a text that the caller frees. Tensors are
+// borrowed. Knows nothing of networks.
+
+#include <cstring>
+#include <exception>
+#include <vector>
+
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/leaky_relu.h>
+
+using Tensors = at::Tensor *const *;
+
+namespace {
+
+template <typename Work>
+char *caught(Work work) {
+  try {
+    work();
+    return nullptr;
+  } catch (const std::exception &error) {
+    return strdup(error.what());
+  } catch (...) {
+    return strdup("an unknown exception");
+  }
+}
+
+std::vector<at::Tensor> all(Tensors tensors, size_t count) {
+  std::vector<at::Tensor> list;
+  list.reserve(count);
+  for (size_t index = 0; index < count; ++index) {
+    list.push_back(*tensors[index]);
+  }
+  return list;
+}
+
+}  // namespace
+
+extern "C" {
+
+/// Adam over lists of as many tensors; `steps`, a single number, counts from 1. With `decoupled`, AdamW.
+char *ablate_adam(size_t count, Tensors values, Tensors gradients, Tensors firsts, Tensors seconds,
+                  const at::Tensor *steps, double learning_rate, double beta1, double beta2,
+                  double weight_decay, double epsilon, bool decoupled) {
+  return caught([&] {
+    auto x = all(values, count), g = all(gradients, count);
+    auto m = all(firsts, count), v = all(seconds, count);
+    std::vector<at::Tensor> t(count, *steps);
+    if (decoupled) {
+      at::_fused_adamw_(x, g, m, v, {}, t, learning_rate, beta1, beta2, weight_decay, epsilon, false, false);
+    } else {
+      at::_fused_adam_(x, g, m, v, {}, t, learning_rate, beta1, beta2, weight_decay, epsilon, false, false);
+    }
+  });
+}
+
+/// Stochastic gradient descent; `momenta` are not looked at where `momentum` is 0.
+char *ablate_sgd(size_t count, Tensors values, Tensors gradients, Tensors momenta, double learning_rate,
+                 double momentum, double weight_decay, bool is_first) {
+  return caught([&] {
+    auto x = all(values, count), g = all(gradients, count);
+    auto m = momentum == 0 ? std::vector<at::Tensor>() : all(momenta, count);
+    at::_fused_sgd_(x, g, m, weight_decay, momentum, learning_rate, 0.0, false, false, is_first);
+  });
+}
+
+/// Leaky ReLU in place; tch knows no other slope than 0.01.
+char *ablate_leaky_relu(at::Tensor *x, double slope) {
+  return caught([&] { at::leaky_relu_(*x, slope); });
+}
+
+/// Whether convolutions and products on a GPU round single precision to TF32's ten bits.
+char *ablate_allow_tf32(bool allowed) {
+  return caught([&] {
+    at::globalContext().setAllowTF32CuDNN(allowed);
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+  });
+}
+
+/// Whether only algorithms are used that give the same bits each time; others become errors.
+char *ablate_repeat_exactly(bool exactly) {
+  return caught([&] {
+    at::globalContext().setDeterministicAlgorithms(exactly, false);
+    at::globalContext().setDeterministicCuDNN(exactly);
+    at::globalContext().setBenchmarkCuDNN(!exactly);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,59 @@
+//! With how many bits networks compute, and whether twice the same.
+//!
+//! Steps are always taken in single precision (`parameters.rs`); this is about convolutions and products.
+
+use tch::Device;
+
+use crate::ml::Exactness;
+use crate::ml::Precision;
+use crate::ml::libtorch;
+use crate::stage::Context;
+use crate::stage::StageError;
+
+/// How many bits of a number layers compute with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ml) enum Bits {
+    /// Single precision.
+    ThirtyTwo,
+    /// bfloat16: the exponents of single precision, and 8 bits.
+    Sixteen,
+}
+
+/// Sets what libtorch is to keep to on a device, tells what was chosen where the choice was left open, and
+/// returns the bits of weights.
+pub(in crate::ml) fn settle(
+    cx: &Context<'_>,
+    exactness: Exactness,
+    device: Device,
+) -> Result<Bits, StageError> {
+    let Exactness { precision, deterministic } = exactness;
+    libtorch::repeat_exactly(deterministic)?;
+    libtorch::allow_tf32(precision == Precision::Tf32)?;
+    let is_cpu = device == Device::Cpu;
+    let bits = match precision {
+        Precision::Fp32 | Precision::Tf32 => Bits::ThirtyTwo,
+        Precision::Bf16 => Bits::Sixteen,
+        Precision::Auto if !is_cpu || cpu_multiplies_bf16() => Bits::Sixteen,
+        Precision::Auto => Bits::ThirtyTwo,
+    };
+    match (precision, bits) {
+        (Precision::Auto, Bits::Sixteen) => cx.observer.note("computes in bf16"),
+        (Precision::Auto, Bits::ThirtyTwo) => {
+            cx.observer.note("computes in fp32: this processor has no bf16");
+        }
+        (Precision::Bf16, _) if is_cpu && !cpu_multiplies_bf16() => {
+            cx.observer.note("this processor has no bf16: fp32 would be faster");
+        }
+        (Precision::Tf32, _) if is_cpu => cx.observer.note("tf32 is fp32 on a CPU"),
+        _ => {}
+    }
+    Ok(bits)
+}
+
+/// Returns whether this processor multiplies bfloat16 by itself.
+fn cpu_multiplies_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
