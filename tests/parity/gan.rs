@@ -114,9 +114,8 @@ impl Job {
         let (latent, shares) = (floats(&latent), floats(&shares));
         let generator_latent = floats(&generator_latent);
         let (all, each) = (self.epochs * steps, self.shape.latent);
-        let view = |shape: &[usize], bytes| {
-            TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap()
-        };
+        let view =
+            |shape: &[usize], bytes| TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap();
         let order = TensorView::new(Dtype::I64, vec![self.epochs, images], &order).unwrap();
         let drawn = [
             ("order", order),

@@ -176,7 +176,10 @@ fn step(
     settings.deviation = images.deviation;
     let cx = context(Some(folder));
     let fit = ml::train_classifier(&cx, &settings, &images.set(), None).unwrap();
-    json!({"loss": fit.history.column("loss").unwrap()})
+    // The order in which the epoch shows the images, by the names of the seeds in `src/ml/classifier.rs`.
+    let mut order: Vec<usize> = (0..images.set().len()).collect();
+    cx.seed.named("order").number(0).stream().shuffle(&mut order);
+    json!({"loss": fit.history.column("loss").unwrap(), "order": order})
 }
 
 fn main() {
