@@ -9,7 +9,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test build libtorch lint fmt bench fuzz soak deny docs clean
+.PHONY: help demo test build libtorch lint fmt bench parity fuzz soak deny docs clean
 
 CARGO ?= cargo
 export CUDA
@@ -79,6 +79,10 @@ bench: build ## Measures start-up, plans, large graphs, verification, loading, a
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
 	then python3 tests/bench/augment.py && python3 tests/bench/load.py && $(torch) python3 tests/bench/compare_steps.py; \
 	else echo "loading, augmentation and training steps not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
+
+# PYTORCH names a Python with torch 2.11.0 and torchvision 0.26.0. Builds without optimisation: libtorch does the work.
+parity: libtorch ## Compares all networks with torchvision's and PyTorch's, live.
+	$(torch) $${PYTORCH:-python3} -B tests/parity/live.py
 
 # Seeds of `manifest` are the studies and the wrong manifests that the tests know, those of the others lie
 # beside them; what is found is kept in target/. ABLATE_FUZZ is the seconds that each takes; without it
