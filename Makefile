@@ -9,7 +9,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test build libtorch lint fmt bench bench-ml fuzz soak deny docs clean
+.PHONY: help demo test build libtorch lint fmt bench bench-ml parity fuzz soak deny docs clean
 
 CARGO ?= cargo
 export CUDA
@@ -83,6 +83,10 @@ bench: build ## Measures start-up, plans, large graphs, verification, loading an
 # PYTORCH names a Python with torch 2.11.0 and torchvision 0.26.0.
 bench-ml: libtorch ## Measures training steps against PyTorch's, eager and in its fastest settings.
 	$(torch) python3 tests/bench/compare_steps.py
+
+# PYTORCH names a Python with torch 2.11.0 and torchvision 0.26.0. Builds without optimisation: libtorch does the work.
+parity: libtorch ## Compares all networks with torchvision's and PyTorch's, live.
+	$(torch) $${PYTORCH:-python3} -B tests/parity/live.py
 
 # Seeds of `manifest` are the studies and the wrong manifests that the tests know, those of the others lie
 # beside them; what is found is kept in target/. ABLATE_FUZZ is the seconds that each takes; without it

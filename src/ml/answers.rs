@@ -1,4 +1,4 @@
-//! Using a trained classifier: probabilities, and the features that its last layer sees.
+//! Using a trained classifier: probabilities, logits, and the features that its last layer sees.
 
 use tch::Kind;
 use tch::Tensor;
@@ -30,6 +30,24 @@ pub fn classify(
     each_batch(cx, classifier, set, |model, batch| {
         let logits = model.forward(batch, Mode::Use)?.f_to_kind(Kind::Double)?;
         answers.extend(Vec::<Vec<f64>>::try_from(logits.f_softmax(1, Kind::Double)?)?);
+        Ok(())
+    })?;
+    Ok(answers)
+}
+
+/// Returns the logits of each image. `training`: as a training step over up to 128 of the images at once
+/// sees them, normalised by the batch's own statistics; the classifier stays as it is.
+pub fn logits(
+    cx: &Context<'_>,
+    classifier: &Classifier,
+    set: &ImageSet,
+    training: bool,
+) -> Result<Vec<Vec<f64>>, StageError> {
+    let mode = if training { Mode::Train } else { Mode::Use };
+    let mut answers = Vec::with_capacity(set.len());
+    each_batch(cx, classifier, set, |model, batch| {
+        let logits = model.forward(batch, mode)?.f_to_kind(Kind::Double)?;
+        answers.extend(Vec::<Vec<f64>>::try_from(logits)?);
         Ok(())
     })?;
     Ok(answers)

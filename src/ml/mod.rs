@@ -72,6 +72,8 @@ pub use answers::classify;
 #[cfg(feature = "torch")]
 pub use answers::features;
 #[cfg(feature = "torch")]
+pub use answers::logits;
+#[cfg(feature = "torch")]
 pub use classifier::train_classifier;
 #[cfg(feature = "torch")]
 pub use device::cuda_devices;
@@ -92,6 +94,8 @@ pub use without_torch::cuda_devices;
 pub use without_torch::features;
 #[cfg(not(feature = "torch"))]
 pub use without_torch::generate;
+#[cfg(not(feature = "torch"))]
+pub use without_torch::logits;
 #[cfg(not(feature = "torch"))]
 pub use without_torch::train_classifier;
 #[cfg(not(feature = "torch"))]

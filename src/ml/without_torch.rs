@@ -53,3 +53,13 @@ pub fn features(_: &Context<'_>, _: &Classifier, _: &ImageSet) -> Result<Feature
 pub fn cuda_devices() -> Result<usize, String> {
     Err(StageError::WithoutTorch.to_string())
 }
+
+/// Returns the logits of each image.
+pub fn logits(
+    _: &Context<'_>,
+    _: &Classifier,
+    _: &ImageSet,
+    _: bool,
+) -> Result<Vec<Vec<f64>>, StageError> {
+    Err(StageError::WithoutTorch)
+}

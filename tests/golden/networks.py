@@ -111,9 +111,10 @@ def tensors(name):
             "names": f"{fnv(''.join(lines)):016x}", "deviations": few}
 
 
-torch.set_num_threads(2)
-print(json.dumps({
-    "tensors": [tensors(name) for name in NETWORKS],
-    "answers": [answers(*case) for case in ANSWERED],
-    "losses": [losses(name) for name in TRAINED],
-}, indent=1))
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    print(json.dumps({
+        "tensors": [tensors(name) for name in NETWORKS],
+        "answers": [answers(*case) for case in ANSWERED],
+        "losses": [losses(name) for name in TRAINED],
+    }, indent=1))

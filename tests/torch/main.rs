@@ -9,4 +9,5 @@ mod classifier;
 mod lab;
 mod parity;
 mod resume;
+mod steps;
 mod wgan;

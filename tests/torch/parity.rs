@@ -27,9 +27,9 @@ use serde::Deserialize;
 use crate::lab;
 use crate::lab::Watcher;
 
-const CLASSES: usize = 5;
-const MEAN: [f64; 3] = [0.4, 0.5, 0.6];
-const DEVIATION: [f64; 3] = [0.2, 0.25, 0.3];
+pub(crate) const CLASSES: usize = 5;
+pub(crate) const MEAN: [f64; 3] = [0.4, 0.5, 0.6];
+pub(crate) const DEVIATION: [f64; 3] = [0.2, 0.25, 0.3];
 
 #[derive(Deserialize)]
 struct Golden {
@@ -99,7 +99,7 @@ fn fnv(text: &str) -> u64 {
 }
 
 /// Numbers from -1 to 1: `SplitMix64` at the places after the name's hash.
-fn draw(name: &str, count: usize) -> impl Iterator<Item = f64> {
+pub(crate) fn draw(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let start = fnv(name);
     (1..=count as u64).map(move |place| {
         let mut x = start.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -128,7 +128,7 @@ fn made(name: &str, shape: &[usize]) -> Made {
     Made { dtype: Dtype::F32, shape: shape.to_vec(), bytes }
 }
 
-fn images(count: usize, height: usize, width: usize) -> ImageSet {
+pub(crate) fn images(count: usize, height: usize, width: usize) -> ImageSet {
     let classes = (0..CLASSES).map(|class| class.to_string()).collect();
     let mut set = ImageSet::empty(height, width, classes);
     let pixels: Vec<u8> = draw("images", count * height * width * 3)
@@ -147,7 +147,7 @@ fn images(count: usize, height: usize, width: usize) -> ImageSet {
     set
 }
 
-fn settings(network: Network, epochs: usize) -> ClassifierSettings {
+pub(crate) fn settings(network: Network, epochs: usize) -> ClassifierSettings {
     ClassifierSettings {
         network,
         batch_size: 6,
@@ -167,13 +167,20 @@ fn settings(network: Network, epochs: usize) -> ClassifierSettings {
 }
 
 fn untrained(network: Network) -> Classifier {
+    first_weights(network, CLASSES)
+}
+
+/// Returns a network as it is before any step.
+pub(crate) fn first_weights(network: Network, classes: usize) -> Classifier {
     let watcher = Watcher::default();
     let cx = lab::context(&watcher, None);
-    ml::train_classifier(&cx, &settings(network, 0), &images(2, 32, 32), None).unwrap()
+    let mut set = images(2, 32, 32);
+    set.classes = (0..classes).map(|class| class.to_string()).collect();
+    ml::train_classifier(&cx, &settings(network, 0), &set, None).unwrap()
 }
 
 /// Returns the weights that the formula gives a network.
-fn formula(network: Network) -> Vec<u8> {
+pub(crate) fn formula(network: Network) -> Vec<u8> {
     let classifier = untrained(network);
     let file = SafeTensors::deserialize(&classifier.weights).unwrap();
     let tensors: BTreeMap<&str, Made> =
