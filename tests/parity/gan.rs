@@ -74,7 +74,7 @@ impl Job {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.folder.join(name), bytes).unwrap();
+        ablate::files::write(&self.folder.join(name), bytes).unwrap();
     }
 
     fn write_networks(&self, when: &str, gan: &Gan) {

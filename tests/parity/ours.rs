@@ -145,7 +145,7 @@ fn start(network: Network, classes: usize, weights: Option<PathBuf>, to: &Path) 
     let blank = set(&[0; 2 * 32 * 32 * 3], 32, classes);
     let settings = settings(network, weights, 0);
     let fit = ml::train_classifier(&context(None), &settings, &blank, None).unwrap();
-    std::fs::write(to, fit.weights).unwrap();
+    ablate::files::write(to, &fit.weights).unwrap();
     Value::Null
 }
 
