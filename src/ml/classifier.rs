@@ -8,6 +8,7 @@ use tch::Reduction;
 use tch::Tensor;
 
 use crate::artifact::Classifier;
+use crate::artifact::History;
 use crate::artifact::ImageSet;
 use crate::artifact::Network;
 use crate::ml::ClassifierSettings;
@@ -16,6 +17,7 @@ use crate::ml::batch::Images;
 use crate::ml::checkpoint;
 use crate::ml::checkpoint::State;
 use crate::ml::failure::guarded;
+use crate::ml::health;
 use crate::ml::layers::Mode;
 use crate::ml::mixing;
 use crate::ml::network::Model;
@@ -317,6 +319,10 @@ impl Training for Fit<'_> {
             self.remember(measured.correct()?)?;
         }
         Ok(row)
+    }
+
+    fn check(history: &History) -> Result<(), StageError> {
+        health::check_loss(history, "loss")
     }
 
     fn save(&self) -> Result<State, StageError> {

@@ -25,6 +25,8 @@ mod failure;
 #[cfg(feature = "torch")]
 mod generator;
 #[cfg(feature = "torch")]
+mod health;
+#[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
 mod libtorch;

@@ -25,6 +25,9 @@ pub(in crate::ml) trait Training {
     /// depends on nothing but the state before it and the epoch's place.
     fn epoch(&mut self, place: Place, progress: &mut Progress<'_>) -> Result<Vec<f64>, StageError>;
 
+    /// Refuses to go on with a training that is past saving, by what its epochs came to.
+    fn check(history: &History) -> Result<(), StageError>;
+
     /// Adds what belongs to the end of the last epoch alone, and to no state on the way.
     fn finish(&mut self, _epochs: usize) -> Result<(), StageError> {
         Ok(())
@@ -120,6 +123,7 @@ pub(in crate::ml) fn run<T: Training>(
         let named = T::COLUMNS.iter().map(|&name| name.to_owned()).zip(row.iter().copied());
         let values = named.skip(1).filter(|(_, value)| value.is_finite()).collect();
         history.push(row);
+        T::check(&history)?; // before a checkpoint from which every other training would go on
         let due = course.is_due(done);
         if due {
             save(cx, course, training, &history)?;

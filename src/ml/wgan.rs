@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use tch::Device;
+use tch::Kind;
 use tch::Tensor;
 
 use crate::artifact::CHANNELS;
 use crate::artifact::Gan;
 use crate::artifact::GanShape;
+use crate::artifact::History;
 use crate::artifact::ImageSet;
 use crate::imaging::grid;
 use crate::imaging::rgb::Rgb;
@@ -23,6 +25,7 @@ use crate::ml::checkpoint::State;
 use crate::ml::critic::Critic;
 use crate::ml::failure::guarded;
 use crate::ml::generator::Generator;
+use crate::ml::health;
 use crate::ml::layers::Mode;
 use crate::ml::optimiser::Optimiser;
 use crate::ml::optimiser::Rule;
@@ -42,6 +45,8 @@ use crate::stage::StageError;
 const GRID_SIDE: usize = 8;
 /// Pixels between the images of a sample grid.
 const GRID_GAP: usize = 2;
+/// Epochs between two looks at how much generated images differ.
+const DIVERSITY_EVERY: usize = 10;
 /// How the names of sample grids start in a training's state.
 const GRID: &str = "grid/";
 /// Pixels 0-1 become -1 to 1: what `tanh` can give.
@@ -62,6 +67,8 @@ struct Wgan<'a> {
     seed: Seed,
     device: Device,
     images: Images,
+    /// How much real images differ from each other.
+    spread: f64,
     generator: Side<Generator>,
     critic: Side<Critic>,
     grids: BTreeMap<String, Vec<u8>>,
@@ -176,11 +183,14 @@ impl<'a> Wgan<'a> {
         (device, bits): (Device, Bits),
     ) -> Result<Self, StageError> {
         let weights = Some(seed.named("initial weights"));
+        let images = Images::new(set, HALF, HALF, device)?;
+        let first = images.stretch(0, set.len().min(GRID_SIDE * GRID_SIDE))?;
         Ok(Self {
             settings,
             seed,
             device,
-            images: Images::new(set, HALF, HALF, device)?,
+            images,
+            spread: spread(&first)?,
             generator: Side::new(generator(&settings.shape, weights)?, settings, (device, bits))?,
             critic: Side::new(critic(&settings.shape, weights)?, settings, (device, bits))?,
             grids: BTreeMap::new(),
@@ -251,6 +261,14 @@ impl<'a> Wgan<'a> {
         Ok(loss.f_detach()?)
     }
 
+    /// Returns how much images of the same latent vectors each time differ from each other, as a share of how
+    /// much real ones do.
+    fn diversity(&self) -> Result<f64, StageError> {
+        let _guard = tch::no_grad_guard();
+        let z = self.latent(self.seed.named("diversity"), GRID_SIDE * 2)?;
+        Ok(spread(&self.generator.net.forward(&z, Mode::Use)?)? / self.spread)
+    }
+
     fn keep_grid(&mut self, epochs: usize) -> Result<(), StageError> {
         self.grids.insert(format!("epoch-{epochs:04}.png"), self.grid()?);
         Ok(())
@@ -272,7 +290,7 @@ impl<'a> Wgan<'a> {
 
 impl Training for Wgan<'_> {
     const COLUMNS: &'static [&'static str] =
-        &["epoch", "critic_loss", "generator_loss", "wasserstein"];
+        &["epoch", "critic_loss", "generator_loss", "wasserstein", "diversity"];
 
     fn epoch(&mut self, place: Place, progress: &mut Progress<'_>) -> Result<Vec<f64>, StageError> {
         let Place { epoch, learning_rate, .. } = place;
@@ -294,11 +312,17 @@ impl Training for Wgan<'_> {
         if place.is_due(self.settings.grid_every) {
             self.keep_grid(epoch + 1)?;
         }
-        means.iter().map(Mean::value).collect()
+        let mut row = means.iter().map(Mean::value).collect::<Result<Vec<_>, _>>()?;
+        row.push(if place.is_due(DIVERSITY_EVERY) { self.diversity()? } else { f64::NAN });
+        Ok(row)
     }
 
     fn finish(&mut self, epochs: usize) -> Result<(), StageError> {
         self.keep_grid(epochs)
+    }
+
+    fn check(history: &History) -> Result<(), StageError> {
+        health::check_gan(history)
     }
 
     fn save(&self) -> Result<State, StageError> {
@@ -325,6 +349,12 @@ impl Training for Wgan<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the deviation of images `[n, 3, size, size]` at a pixel, as a mean over pixels.
+fn spread(images: &Tensor) -> Result<f64, StageError> {
+    let deviation = images.f_std_dim([0].as_slice(), false, false)?;
+    Ok(deviation.f_mean(Kind::Double)?.f_double_value(&[])?)
 }
 
 /// A mean that stays on the device until it is asked for.
@@ -355,7 +385,7 @@ impl Mean {
 /// Returns images `[n, 3, size, size]` from -1 to 1 as bytes `[n, size, size, 3]`, rounded.
 pub(in crate::ml) fn to_bytes(images: &Tensor) -> Result<Vec<u8>, StageError> {
     let scaled = images.f_permute([0, 2, 3, 1])?.f_add_scalar(1.0)?.f_mul_scalar(127.5)?;
-    let bytes = scaled.f_round()?.f_clamp(0.0, 255.0)?.f_to_kind(tch::Kind::Uint8)?;
+    let bytes = scaled.f_round()?.f_clamp(0.0, 255.0)?.f_to_kind(Kind::Uint8)?;
     let bytes = bytes.f_contiguous()?.f_view([-1])?.f_to_device(Device::Cpu)?;
     Ok(Vec::<u8>::try_from(bytes)?)
 }

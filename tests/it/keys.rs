@@ -56,15 +56,15 @@ fn the_key_of_each_kind_is_pinned() {
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
     classic-augment v2 classic cd5ce21aa93f
-    evaluate v1 score[arm=none,network=resnet18,seed=1] 8c96eb0ca457
+    evaluate v1 score[arm=none,network=resnet18,seed=1] fd0e1431708e
     exec v1 own e3c98b5a4346
-    filter v1 kept a63915b2367d
-    generate v1 fakes 576d1368f6e2
-    label v1 graded 1398585cecd3
+    filter v1 kept 38c99f9e3662
+    generate v1 fakes b829489d22cd
+    label v1 graded 755a5eb5cc59
     load v3 retina b3ce96d21e40
     split v3 parts e95c4a904429
-    train-classifier v1 grader 0b5fa644bfb9
-    wgan-train v2 gan 0bedfab86016
+    train-classifier v2 grader 6c0d55e3fd7b
+    wgan-train v3 gan 07a79324f7bd
     ");
 }
 

@@ -9,6 +9,7 @@ use ablate::ml::CriticLimit;
 use ablate::ml::Exactness;
 use ablate::ml::LatentDistribution;
 use ablate::ml::Optimiser;
+use ablate::ml::Precision;
 use ablate::ml::Sampling;
 use ablate::ml::WganSettings;
 use ablate::stage::Checkpoints;
@@ -151,4 +152,40 @@ fn images_of_the_wrong_size_and_no_images_are_errors() {
     settings.shape.size = 20;
     let found = error(&settings, &lab::images(4, 20));
     assert_eq!(found, "a GAN cannot make images of 20 x 20 pixels");
+}
+
+#[test]
+fn a_gan_past_saving_stops_with_advice() {
+    let mut lost = settings(CriticLimit::GradientPenalty(10.0), 40);
+    lost.course = Course::new(&[Phase { epochs: 40, learning_rate: 1e9 }], Checkpoints::default());
+    let watcher = Watcher::default();
+    let images = lab::images(16, 16);
+    let error = ml::train_wgan(&lab::context(&watcher, None), &lost, &images).unwrap_err();
+    assert!(error.to_string().starts_with("the critic loss is "), "{error}");
+    assert!(error.remedy().unwrap().contains("lower the learning rate"));
+}
+
+#[test]
+fn bfloat16_trains_nearly_as_single_precision_and_keeps_single_precision() {
+    let trained = |precision| {
+        let mut settings = settings(CriticLimit::Clip(0.01), 10);
+        settings.exactness.precision = precision;
+        train(&settings, 24)
+    };
+    let [exact, rounded, again] = [Precision::Fp32, Precision::Bf16, Precision::Bf16].map(trained);
+    let files = |gan: &Gan| (gan.generator.clone(), gan.critic.clone());
+    assert!(files(&rounded) == files(&again), "the same twice, bit for bit");
+    assert!(files(&rounded) != files(&exact));
+    let last = |gan: &Gan| *gan.history.column("wasserstein").unwrap().last().unwrap();
+    let apart = (last(&exact) - last(&rounded)).abs() / last(&exact).abs();
+    assert!(apart < 0.1, "{} and {}", last(&exact), last(&rounded));
+    // A weight that had been rounded would have none of its lower 16 bits.
+    let fine = |number: &f32| number.to_bits() & 0xffff != 0;
+    let weights = tensors(&rounded.generator);
+    assert!(
+        weights
+            .iter()
+            .any(|(name, numbers)| name.contains("doublings") && numbers.iter().any(fine))
+    );
+    assert!(exact.history.column("diversity").unwrap()[9] > 0.0);
 }
