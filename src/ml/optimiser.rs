@@ -1,4 +1,4 @@
-//! Adam, AdamW, SGD and RMSprop as PyTorch computes them, with a state that can be saved and restored.
+//! Adam, `AdamW`, SGD and RMSprop as PyTorch computes them, with a state that can be saved and restored.
 //!
 //! tch's own optimisers keep their state to themselves, so training could not go on where it
 //! stopped. libtorch has the first three in one pass over memory; RMSprop works on flat memory in pieces

@@ -30,12 +30,12 @@ pub(in crate::ml) fn settle(
     libtorch::repeat_exactly(deterministic)?;
     libtorch::allow_tf32(precision == Precision::Tf32)?;
     let is_cpu = device == Device::Cpu;
-    let bits = match precision {
-        Precision::Fp32 | Precision::Tf32 => Bits::ThirtyTwo,
-        Precision::Bf16 => Bits::Sixteen,
-        Precision::Auto if !is_cpu || cpu_multiplies_bf16() => Bits::Sixteen,
-        Precision::Auto => Bits::ThirtyTwo,
+    let is_rounded = match precision {
+        Precision::Fp32 | Precision::Tf32 => false,
+        Precision::Bf16 => true,
+        Precision::Auto => !is_cpu || cpu_multiplies_bf16(),
     };
+    let bits = if is_rounded { Bits::Sixteen } else { Bits::ThirtyTwo };
     match (precision, bits) {
         (Precision::Auto, Bits::Sixteen) => cx.observer.note("computes in bf16"),
         (Precision::Auto, Bits::ThirtyTwo) => {
