@@ -23,6 +23,7 @@ mod look;
 mod name;
 mod placed;
 pub mod plain;
+mod unpacking;
 
 pub use found::Found;
 pub use found::walk;
@@ -30,6 +31,8 @@ pub use growing::Growing;
 pub use look::Look;
 pub use name::file_name;
 pub use placed::Placed;
+pub use unpacking::MOST_FOR_ONE;
+pub use unpacking::most_unpacked;
 
 #[cfg(test)]
 pub(crate) mod faults;

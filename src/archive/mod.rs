@@ -95,12 +95,6 @@ fn sorted<T>(path: &Path, mut found: Vec<(Member, T)>) -> Result<(Vec<Member>, V
     Ok(found.into_iter().unzip())
 }
 
-/// Returns how many bytes of a file of an archive are unpacked: no more than are wanted, 64 MiB, and above
-/// these 200 for each packed one. Photographs hardly pack at all; what packs better is made of zeros.
-fn most_unpacked(longest: u64, packed: u64) -> u64 {
-    longest.min(packed.saturating_mul(200).max(64 << 20))
-}
-
 /// Returns what is wrong with a content that is longer than it may be.
 fn too_long(longest: u64) -> String {
     format!("it is longer than {longest} bytes")

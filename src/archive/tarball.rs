@@ -19,10 +19,10 @@ use crate::archive::Error;
 use crate::archive::MOST_MEMBERS;
 use crate::archive::Member;
 use crate::archive::Work;
-use crate::archive::most_unpacked;
 use crate::archive::name;
 use crate::archive::sorted;
 use crate::archive::too_long;
+use crate::files;
 use crate::files::Mapped;
 
 /// Longest run of headers between two files, bytes: long names and attributes are headers as well.
@@ -83,8 +83,8 @@ impl Tarball {
     }
 
     fn check(&self, number: usize, longest: u64) -> Result<(), String> {
-        let packed = if self.is_packed { self.mapped.len() as u64 } else { u64::MAX };
-        let longest = most_unpacked(longest, packed);
+        let most = files::most_unpacked(self.mapped.len() as u64);
+        let longest = if self.is_packed { longest.min(most) } else { longest };
         match self.places[number].oddity {
             Some(oddity) => Err(format!("it is {oddity}; a plain file expected")),
             None if self.members[number].size > longest => Err(too_long(longest)),

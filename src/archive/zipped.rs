@@ -14,10 +14,10 @@ use crate::archive::Error;
 use crate::archive::MOST_MEMBERS;
 use crate::archive::Member;
 use crate::archive::Work;
-use crate::archive::most_unpacked;
 use crate::archive::name;
 use crate::archive::sorted;
 use crate::archive::too_long;
+use crate::files;
 use crate::files::Mapped;
 
 /// A mapped file that many readers share.
@@ -85,7 +85,7 @@ fn content(
     if file.is_symlink() {
         return Err("it is a link".to_owned());
     }
-    let longest = most_unpacked(longest, file.compressed_size());
+    let longest = longest.min(files::most_unpacked(file.compressed_size()));
     if file.size() > longest {
         return Err(too_long(longest));
     }

@@ -1,6 +1,7 @@
 //! A file found below a folder of the user's, where links are followed, but never in a circle.
 //!
-//! Does not know what is looked for, nor who may follow a link out of the folder. Folders that came from elsewhere are walked by [`super::plain`].
+//! Does not know what is looked for, nor who may follow a link out of the folder. Folders that came from
+//! elsewhere are walked by [`super::plain`].
 
 use std::fs;
 use std::io;

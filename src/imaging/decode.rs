@@ -13,16 +13,14 @@ use image::ImageReader;
 use image::Limits;
 use image::metadata::Orientation;
 
+use crate::files;
+use crate::files::MOST_FOR_ONE;
 use crate::imaging::dicom;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
 
 /// Longest side that is read, pixels: more than any fundus camera gives, less than a bomb.
 const LONGEST_SIDE: usize = 20_000;
-/// Most bytes of pixels for a byte of the file; photographs have 100 at most.
-const MOST_UNPACKED: usize = 200;
-/// Bytes of pixels that any file may have.
-const ALWAYS: usize = 64 << 20;
 /// Most bytes of pixels.
 const MOST: usize = 1 << 30;
 
@@ -40,7 +38,7 @@ pub fn is_image_name(name: &str) -> bool {
 /// Returns how many bytes of pixels a file of so many bytes may have: 200 times its size and 64 MiB at
 /// least, but no more than 1 GiB.
 pub(in crate::imaging) fn most_pixels(length: usize) -> usize {
-    length.saturating_mul(MOST_UNPACKED).clamp(ALWAYS, MOST)
+    (files::most_unpacked(length as u64) as usize).min(MOST)
 }
 
 /// A decoded image.
@@ -120,7 +118,7 @@ pub(in crate::imaging) fn check_size(
     }
     if width * height * CHANNELS > most {
         return Err(format!(
-            "an image of {width} x {height} pixels in too short a file; at most {MOST_UNPACKED} bytes of pixels for one of the file, or 64 MiB, expected"
+            "an image of {width} x {height} pixels in too short a file; at most {MOST_FOR_ONE} bytes of pixels for one of the file, or 64 MiB, expected"
         ));
     }
     Ok(())

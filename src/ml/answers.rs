@@ -1,6 +1,7 @@
 //! Using a trained classifier: probabilities, logits, and the features that its last layer sees.
 
 use tch::Kind;
+use tch::TchError;
 use tch::Tensor;
 
 use crate::artifact::Classifier;
@@ -26,13 +27,10 @@ pub fn classify(
     classifier: &Classifier,
     set: &ImageSet,
 ) -> Result<Vec<Vec<f64>>, StageError> {
-    let mut answers = Vec::with_capacity(set.len());
-    each_batch(cx, classifier, set, |model, batch| {
+    rows(cx, classifier, set, |model, batch| {
         let logits = model.forward(batch, Mode::Use)?.f_to_kind(Kind::Double)?;
-        answers.extend(Vec::<Vec<f64>>::try_from(logits.f_softmax(1, Kind::Double)?)?);
-        Ok(())
-    })?;
-    Ok(answers)
+        logits.f_softmax(1, Kind::Double)
+    })
 }
 
 /// Returns the logits of each image. `training`: as a training step over up to 128 of the images at once
@@ -44,13 +42,22 @@ pub fn logits(
     training: bool,
 ) -> Result<Vec<Vec<f64>>, StageError> {
     let mode = if training { Mode::Train } else { Mode::Use };
-    let mut answers = Vec::with_capacity(set.len());
+    rows(cx, classifier, set, |model, batch| model.forward(batch, mode)?.f_to_kind(Kind::Double))
+}
+
+/// Returns a row of numbers for each image, of those of a batch `[batch, numbers]`.
+fn rows(
+    cx: &Context<'_>,
+    classifier: &Classifier,
+    set: &ImageSet,
+    of: impl Fn(&Model, &Tensor) -> Result<Tensor, TchError>,
+) -> Result<Vec<Vec<f64>>, StageError> {
+    let mut rows = Vec::with_capacity(set.len());
     each_batch(cx, classifier, set, |model, batch| {
-        let logits = model.forward(batch, mode)?.f_to_kind(Kind::Double)?;
-        answers.extend(Vec::<Vec<f64>>::try_from(logits)?);
+        rows.extend(Vec::<Vec<f64>>::try_from(of(model, batch)?)?);
         Ok(())
     })?;
-    Ok(answers)
+    Ok(rows)
 }
 
 /// Returns the pooled feature vector of each image, from before the last layer.

@@ -185,14 +185,12 @@ mod tests {
     use super::Checkpoint;
     use super::Course;
     use super::History;
-    use super::Phase;
     use super::State;
     use super::on_the_way;
     use super::read;
     use super::save;
     use crate::files::faults;
     use crate::files::faults::Fault;
-    use crate::stage::Checkpoints;
     use tch::Tensor;
 
     fn checkpoint(epoch: usize) -> Checkpoint {
@@ -204,8 +202,7 @@ mod tests {
 
     #[test]
     fn whichever_write_fails_the_checkpoint_before_stays_and_no_half_one_appears() {
-        let course =
-            Course::new(&[Phase { epochs: 9, learning_rate: 0.1 }], Checkpoints::default());
+        let course = Course::single(9, 0.1);
         for fault in [Fault::Full, Fault::Short, Fault::Broken, Fault::Forbidden] {
             for after in 0.. {
                 let folder = tempfile::tempdir().unwrap();

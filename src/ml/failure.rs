@@ -7,8 +7,10 @@ use std::panic::catch_unwind;
 
 use tch::TchError;
 
+use crate::ml::Exactness;
 use crate::ml::device;
 use crate::ml::memory::Kept;
+use crate::ml::precision;
 use crate::stage::Context;
 use crate::stage::StageError;
 
@@ -31,6 +33,7 @@ pub(in crate::ml) fn guarded<T>(
 ) -> Result<T, StageError> {
     let device = device::resolve(cx.device)?;
     tch::set_num_threads(i32::try_from(cx.threads.max(1)).unwrap_or(i32::MAX));
+    precision::keep_to(Exactness::default())?;
     let _kept = Kept::new();
     match catch_unwind(AssertUnwindSafe(|| work(device))) {
         Ok(result) => result,

@@ -1,9 +1,10 @@
 //! Layers that all networks share, with the names and first numbers that PyTorch gives them.
 //!
-//! Weights may have 16 bits: what enters a layer is rounded as its weights are. Normalisation takes either and
-//! computes in single precision.
 //! tch has layers of its own, but draws batch normalisation's scale from 0-1 where it should be 1
 //! (Ioffe and Szegedy 2015), and convolutions from another distribution than torchvision.
+//!
+//! Weights may have 16 bits: what enters a layer is rounded as its weights are. Normalisation takes either and
+//! computes in single precision.
 
 use std::cell::Cell;
 use std::rc::Rc;

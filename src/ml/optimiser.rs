@@ -43,10 +43,18 @@ pub(in crate::ml) struct Optimiser {
     rule: Rule,
     steps: i64,
     values: Moving,
-    /// Mean of gradients, or SGD's last step.
-    first: Option<Moving>,
+    moments: Moments,
+}
+
+/// What a rule remembers of the steps before.
+#[derive(Debug)]
+enum Moments {
+    /// Means of gradients and of their squares.
+    Adam { first: Moving, second: Moving, decoupled: bool },
+    /// Sum of gradients that fades, where there is momentum.
+    Sgd { first: Option<Moving> },
     /// Mean of squared gradients.
-    second: Option<Moving>,
+    Rmsprop { second: Moving },
 }
 
 /// A flat buffer laid out like the values, and its stretches, one a trainable.
@@ -71,17 +79,15 @@ impl Optimiser {
         use ml::Optimiser::Rmsprop;
         use ml::Optimiser::Sgd;
         let values = Moving::new(parameters.flat(), parameters)?;
-        let zeros = |is_wanted: bool| {
-            let zeros = || Moving::new(values.flat.f_zeros_like()?, parameters);
-            is_wanted.then(zeros).transpose()
+        let zeros = || Moving::new(values.flat.f_zeros_like()?, parameters);
+        let moments = match rule.kind {
+            Adam | Adamw => {
+                Moments::Adam { first: zeros()?, second: zeros()?, decoupled: rule.kind == Adamw }
+            }
+            Sgd => Moments::Sgd { first: (rule.momentum > 0.0).then(zeros).transpose()? },
+            Rmsprop => Moments::Rmsprop { second: zeros()? },
         };
-        let first = zeros(match rule.kind {
-            Adam | Adamw => true,
-            Sgd => rule.momentum > 0.0,
-            Rmsprop => false,
-        })?;
-        let second = zeros(matches!(rule.kind, Adam | Adamw | Rmsprop))?;
-        Ok(Self { rule, steps: 0, values, first, second })
+        Ok(Self { rule, steps: 0, values, moments })
     }
 
     /// Moves the values against their gradients, which are flat and in the order of the values.
@@ -92,23 +98,24 @@ impl Optimiser {
     ) -> Result<(), StageError> {
         let _guard = tch::no_grad_guard();
         self.steps += 1;
-        let Rule { kind, betas, momentum, weight_decay } = self.rule;
+        let Rule { betas, momentum, weight_decay, .. } = self.rule;
         let values = &self.values.pieces;
-        match (kind, &self.first, &self.second) {
-            (ml::Optimiser::Adam | ml::Optimiser::Adamw, Some(first), Some(second)) => {
-                let decoupled = kind == ml::Optimiser::Adamw;
-                let rule = Adam { learning_rate, betas, weight_decay, epsilon: EPSILON, decoupled };
+        match &self.moments {
+            Moments::Adam { first, second, decoupled } => {
+                let epsilon = EPSILON;
+                let rule =
+                    Adam { learning_rate, betas, weight_decay, epsilon, decoupled: *decoupled };
                 let steps = (Kind::Float, self.values.flat.device());
                 let steps = Tensor::f_full([0_i64; 0], self.steps as f64, steps)?;
                 let moments = (&first.pieces[..], &second.pieces[..]);
                 libtorch::adam(rule, values, gradients, moments, &steps)?;
             }
-            (ml::Optimiser::Sgd, first, _) => {
+            Moments::Sgd { first } => {
                 let momenta = first.as_ref().map_or(&[][..], |first| &first.pieces);
                 let numbers = (learning_rate, momentum, weight_decay);
                 libtorch::sgd(numbers, values, gradients, momenta, self.steps == 1)?;
             }
-            (_, _, Some(second)) if second.flat.device() == Device::Cpu => {
+            Moments::Rmsprop { second } if second.flat.device() == Device::Cpu => {
                 for ((value, square), gradient) in values.iter().zip(&second.pieces).zip(gradients)
                 {
                     for start in (0..value.size()[0]).step_by(PIECE as usize) {
@@ -118,13 +125,12 @@ impl Optimiser {
                     }
                 }
             }
-            (_, _, Some(second)) => {
+            Moments::Rmsprop { second } => {
                 let gradient = self.joined(gradients)?;
                 let (value, square) = (&self.values.flat, &second.flat);
                 let (value, square) = (value.shallow_clone(), square.shallow_clone());
                 self.rmsprop(value, square, &gradient, learning_rate)?;
             }
-            _ => {}
         }
         Ok(())
     }
@@ -185,9 +191,15 @@ impl Optimiser {
         Ok(())
     }
 
+    /// Returns what is remembered, by the names under which it is saved.
     fn moments(&self) -> impl Iterator<Item = (&'static str, &Moving)> {
-        let first = self.first.iter().map(|first| ("first", first));
-        first.chain(self.second.iter().map(|second| ("second", second)))
+        let (first, second) = match &self.moments {
+            Moments::Adam { first, second, .. } => (Some(first), Some(second)),
+            Moments::Sgd { first } => (first.as_ref(), None),
+            Moments::Rmsprop { second } => (None, Some(second)),
+        };
+        let first = first.map(|first| ("first", first));
+        first.into_iter().chain(second.map(|second| ("second", second)))
     }
 }
 

@@ -19,6 +19,13 @@ pub(in crate::ml) enum Bits {
     Sixteen,
 }
 
+/// Sets what libtorch keeps to for whatever runs next: a worker does one job after another, and none may hang on
+/// what the one before it permitted.
+pub(in crate::ml) fn keep_to(exactness: Exactness) -> Result<(), StageError> {
+    libtorch::repeat_exactly(exactness.deterministic)?;
+    Ok(libtorch::allow_tf32(exactness.precision == Precision::Tf32)?)
+}
+
 /// Sets what libtorch is to keep to on a device, tells what was chosen where the choice was left open, and
 /// returns the bits of weights.
 pub(in crate::ml) fn settle(
@@ -26,9 +33,8 @@ pub(in crate::ml) fn settle(
     exactness: Exactness,
     device: Device,
 ) -> Result<Bits, StageError> {
-    let Exactness { precision, deterministic } = exactness;
-    libtorch::repeat_exactly(deterministic)?;
-    libtorch::allow_tf32(precision == Precision::Tf32)?;
+    keep_to(exactness)?;
+    let precision = exactness.precision;
     let is_cpu = device == Device::Cpu;
     let is_rounded = match precision {
         Precision::Fp32 | Precision::Tf32 => false,

@@ -85,6 +85,25 @@ pub struct WganSettings {
     pub exactness: Exactness,
 }
 
+impl WganSettings {
+    /// Returns those of the first WGAN (Arjovsky et al. 2017): RMSprop, five critic steps for each of the
+    /// generator's, clipping to 0.01; latent vectors uniform, one sample grid, single precision.
+    pub fn new(shape: GanShape, batch_size: usize, course: Course) -> Self {
+        Self {
+            shape,
+            latent: LatentDistribution::Uniform,
+            batch_size,
+            course,
+            critic_steps: 5,
+            limit: CriticLimit::Clip(0.01),
+            optimiser: Optimiser::Rmsprop,
+            betas: (0.0, 0.9),
+            grid_every: 0,
+            exactness: Exactness::default(),
+        }
+    }
+}
+
 /// Distribution of the numbers of a latent vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -153,6 +172,29 @@ pub struct ClassifierSettings {
     pub keep_best: bool,
     /// How exactly the network computes.
     pub exactness: Exactness,
+}
+
+impl ClassifierSettings {
+    /// Returns those of a plain training: PyTorch's Adam on images as they are, scaled to -1 to 1, from a random
+    /// start to the last epoch, in single precision.
+    pub fn new(network: Network, batch_size: usize, course: Course) -> Self {
+        Self {
+            network,
+            batch_size,
+            course,
+            optimiser: Optimiser::Adam,
+            betas: (0.9, 0.999),
+            momentum: 0.0,
+            weight_decay: 0.0,
+            online: None,
+            mixing: Mixing::default(),
+            mean: [0.5; 3],
+            deviation: [0.5; 3],
+            weights: None,
+            keep_best: false,
+            exactness: Exactness::default(),
+        }
+    }
 }
 
 /// Feature vectors of an image set: what a classifier's last layer sees.

@@ -28,13 +28,13 @@ pub struct Tick {
     pub values: BTreeMap<String, f64>,
 }
 
-/// Whoever watches a running stage.
+/// Whoever watches a running stage. One that does not listen loses nothing but what it would have heard.
 pub trait Observer: Sync {
     /// Hears how far the stage is.
-    fn tick(&self, tick: &Tick);
+    fn tick(&self, _tick: &Tick) {}
 
     /// Hears something worth a line in the log.
-    fn note(&self, text: &str);
+    fn note(&self, _text: &str) {}
 
     /// Hears something that whoever uses the result should know, also where little is told.
     fn warn(&self, text: &str) {
@@ -45,11 +45,20 @@ pub trait Observer: Sync {
     fn said(&self, _line: &str) {}
 
     /// Answers whether the stage should stop at its next opportunity.
-    fn cancelled(&self) -> bool;
+    fn cancelled(&self) -> bool {
+        false
+    }
 
     /// Returns seconds since some fixed moment, for rates only.
-    fn seconds(&self) -> f64;
+    fn seconds(&self) -> f64 {
+        0.0
+    }
 }
+
+/// Nobody: a stage that is run outside the engine goes on to its end unwatched.
+pub struct Unwatched;
+
+impl Observer for Unwatched {}
 
 /// Everything that a running stage may use beside its params and inputs.
 pub struct Context<'a> {

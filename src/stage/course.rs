@@ -80,6 +80,11 @@ impl Course {
         Self { phases, checkpoints }
     }
 
+    /// Returns a course of one stretch, with the checkpoints that are kept unless told otherwise.
+    pub fn single(epochs: usize, learning_rate: f64) -> Self {
+        Self::new(&[Phase { epochs, learning_rate }], Checkpoints::default())
+    }
+
     /// Returns the number of epochs in all.
     pub fn epochs(&self) -> usize {
         self.phases.iter().map(|phase| phase.epochs).sum()

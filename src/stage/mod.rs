@@ -20,6 +20,7 @@ pub use crate::fetch::Address;
 pub use context::Context;
 pub use context::Observer;
 pub use context::Tick;
+pub use context::Unwatched;
 pub use course::Checkpoints;
 pub use course::Course;
 pub use course::Keep;

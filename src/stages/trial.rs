@@ -15,25 +15,15 @@ use crate::stage::Device;
 use crate::stage::Observer;
 use crate::stage::StageError;
 use crate::stage::StageKind;
-use crate::stage::Tick;
 use crate::stage::Trees;
+use crate::stage::Unwatched;
 
-/// An observer that looks away, and may ask to stop.
-pub(super) struct Silent {
-    pub(super) cancelled: bool,
-}
+/// An observer that asks to stop.
+pub(super) struct Stopping;
 
-impl Observer for Silent {
-    fn tick(&self, _: &Tick) {}
-
-    fn note(&self, _: &str) {}
-
+impl Observer for Stopping {
     fn cancelled(&self) -> bool {
-        self.cancelled
-    }
-
-    fn seconds(&self) -> f64 {
-        0.0
+        true
     }
 }
 
@@ -55,13 +45,13 @@ impl Trial<'_> {
 
     /// Runs it and reads every image set that leaves.
     pub(super) fn run(&self) -> Result<BTreeMap<String, ImageSet>, StageError> {
-        self.watched_by(&Silent { cancelled: false })
+        self.watched_by(&Unwatched)
     }
 
     /// Runs it under the eyes of an observer.
     pub(super) fn watched_by(
         &self,
-        observer: &Silent,
+        observer: &dyn Observer,
     ) -> Result<BTreeMap<String, ImageSet>, StageError> {
         let params = self.kind.resolve(&self.params).expect("the params of a trial are right");
         let scratch = tempfile::tempdir().expect("tests may write scratch files");

@@ -17,9 +17,8 @@ use ablate::imaging::rgb::Rgb;
 use ablate::seed::Seed;
 use ablate::stage::Context;
 use ablate::stage::Device;
-use ablate::stage::Observer;
 use ablate::stage::Stage;
-use ablate::stage::Tick;
+use ablate::stage::Unwatched;
 use ablate::stages::classic_augment::ClassicAugment;
 use ablate::stages::classic_augment::Inputs;
 use ablate::stages::classic_augment::Params;
@@ -33,22 +32,6 @@ struct Wish {
     images: usize,
     size: usize,
     threads: usize,
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn tick(&self, _: &Tick) {}
-
-    fn note(&self, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn seconds(&self) -> f64 {
-        0.0
-    }
 }
 
 fn images(wish: &Wish) -> ImageSet {
@@ -101,7 +84,7 @@ fn stage(set: ImageSet, params: &Params, threads: usize, folder: &Path) -> f64 {
         environment: None,
         guard: None,
         checkpoints: None,
-        observer: &Nobody,
+        observer: &Unwatched,
     };
     let start = Instant::now();
     let outputs = ClassicAugment::run(&context, params, Inputs { images: vec![set] }).unwrap();

@@ -78,7 +78,8 @@ def main():
                 wish = {"case": case, "batch": batch, "steps": steps + extra, "threads": threads, **more}
                 found, peak = measured(command, wish)
                 seconds[way] += found[extra:]
-                broken |= set() if found else {way}
+                if not found:
+                    broken.add(way)
                 peaks[way] = max(peaks[way], peak)
         median = {way: statistics.median(found) for way, found in seconds.items() if found}
         theirs = [way for way in ["eager", "bf16", "compiled"] if way in median]

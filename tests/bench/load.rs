@@ -11,9 +11,8 @@ use std::time::Instant;
 use ablate::seed::Seed;
 use ablate::stage::Context;
 use ablate::stage::Device;
-use ablate::stage::Observer;
 use ablate::stage::Stage;
-use ablate::stage::Tick;
+use ablate::stage::Unwatched;
 use ablate::stages::load::Inputs;
 use ablate::stages::load::Load;
 use serde::Deserialize;
@@ -25,22 +24,6 @@ struct Wish {
     /// The file or folder that they name.
     source: PathBuf,
     threads: usize,
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn tick(&self, _: &Tick) {}
-
-    fn note(&self, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn seconds(&self) -> f64 {
-        0.0
-    }
 }
 
 fn main() {
@@ -59,7 +42,7 @@ fn main() {
         environment: None,
         guard: None,
         checkpoints: None,
-        observer: &Nobody,
+        observer: &Unwatched,
     };
     let start = Instant::now();
     let outputs = Load::run(&context, &params, Inputs {}).unwrap();

@@ -18,20 +18,13 @@ use ablate::artifact::Partition;
 use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
-use ablate::ml::CriticLimit;
-use ablate::ml::Exactness;
-use ablate::ml::LatentDistribution;
-use ablate::ml::Mixing;
-use ablate::ml::Optimiser;
 use ablate::ml::Precision;
 use ablate::ml::WganSettings;
 use ablate::seed::Seed;
-use ablate::stage::Checkpoints;
 use ablate::stage::Context;
 use ablate::stage::Course;
 use ablate::stage::Device;
 use ablate::stage::Observer;
-use ablate::stage::Phase;
 use ablate::stage::Tick;
 use serde::Deserialize;
 
@@ -57,7 +50,7 @@ fn cpu() -> Device {
     Device::Cpu
 }
 
-/// Notes when each epoch ends.
+/// Notes when each epoch ends. Its time stands still for the training, so that nothing is told within an epoch.
 struct StopWatch {
     start: Instant,
     laps: Mutex<Vec<(u64, f64)>>,
@@ -70,17 +63,6 @@ impl Observer for StopWatch {
         if laps.last().map_or(0, |lap| lap.0) < tick.done {
             laps.push((tick.done, now));
         }
-    }
-
-    fn note(&self, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    /// Stands still, so that nothing is told within an epoch.
-    fn seconds(&self) -> f64 {
-        0.0
     }
 }
 
@@ -103,50 +85,22 @@ fn images(count: usize) -> ImageSet {
 }
 
 fn classifier(cx: &Context<'_>, wish: &Wish, steps: usize) {
-    let settings = ClassifierSettings {
-        network: serde_json::from_value(wish.case.as_str().into()).unwrap(),
-        batch_size: 64,
-        course: Course::new(
-            &[Phase { epochs: steps, learning_rate: 1e-4 }],
-            Checkpoints::default(),
-        ),
-        optimiser: Optimiser::Adam,
-        betas: (0.9, 0.999),
-        momentum: 0.0,
-        weight_decay: 0.0,
-        online: None,
-        mixing: Mixing::default(),
-        mean: [0.5; 3],
-        deviation: [0.5; 3],
-        weights: None,
-        keep_best: false,
-        exactness: Exactness { precision: wish.precision, deterministic: false },
-    };
+    let network = serde_json::from_value(wish.case.as_str().into()).unwrap();
+    let mut settings = ClassifierSettings::new(network, 64, Course::single(steps, 1e-4));
+    settings.exactness.precision = wish.precision;
     ml::train_classifier(cx, &settings, &images(64), None).unwrap();
 }
 
 fn wgan(cx: &Context<'_>, wish: &Wish, steps: usize) {
-    let settings = WganSettings {
-        shape: GanShape {
-            size: 64,
-            latent: 100,
-            generator_width: 1024,
-            critic_width: 64,
-            critic_norm: CriticNorm::Batch,
-        },
-        latent: LatentDistribution::Uniform,
-        batch_size: wish.batch,
-        course: Course::new(
-            &[Phase { epochs: steps, learning_rate: 1e-4 }],
-            Checkpoints::default(),
-        ),
-        critic_steps: 5,
-        limit: CriticLimit::Clip(0.01),
-        optimiser: Optimiser::Rmsprop,
-        betas: (0.0, 0.9),
-        grid_every: 0,
-        exactness: Exactness { precision: wish.precision, deterministic: false },
+    let shape = GanShape {
+        size: 64,
+        latent: 100,
+        generator_width: 1024,
+        critic_width: 64,
+        critic_norm: CriticNorm::Batch,
     };
+    let mut settings = WganSettings::new(shape, wish.batch, Course::single(steps, 1e-4));
+    settings.exactness.precision = wish.precision;
     ml::train_wgan(cx, &settings, &images(5 * wish.batch)).unwrap();
 }
 

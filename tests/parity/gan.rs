@@ -9,13 +9,10 @@ use ablate::artifact::Gan;
 use ablate::artifact::GanShape;
 use ablate::ml;
 use ablate::ml::CriticLimit;
-use ablate::ml::LatentDistribution;
 use ablate::ml::Optimiser;
 use ablate::ml::WganSettings;
 use ablate::seed::Seed;
-use ablate::stage::Checkpoints;
 use ablate::stage::Course;
-use ablate::stage::Phase;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::Deserialize;
@@ -47,29 +44,26 @@ struct Shape {
 
 impl Job {
     fn settings(&self, images: usize, epochs: usize) -> WganSettings {
-        WganSettings {
-            shape: GanShape {
-                size: self.images.side,
-                latent: self.shape.latent,
-                generator_width: self.shape.generator_width,
-                critic_width: self.shape.critic_width,
-                critic_norm: match self.penalty {
-                    Some(_) => CriticNorm::Layer,
-                    None => CriticNorm::Batch,
-                },
+        let shape = GanShape {
+            size: self.images.side,
+            latent: self.shape.latent,
+            generator_width: self.shape.generator_width,
+            critic_width: self.shape.critic_width,
+            critic_norm: match self.penalty {
+                Some(_) => CriticNorm::Layer,
+                None => CriticNorm::Batch,
             },
-            latent: LatentDistribution::Uniform,
-            batch_size: self.batch,
-            course: Course::new(
-                &[Phase { epochs, learning_rate: self.learning_rate }],
-                Checkpoints::default(),
-            ),
-            critic_steps: images / self.batch,
-            limit: self.penalty.map_or(CriticLimit::Clip(0.01), CriticLimit::GradientPenalty),
-            optimiser: if self.penalty.is_some() { Optimiser::Adam } else { Optimiser::Rmsprop },
-            betas: (0.0, 0.9),
-            grid_every: 0,
-            exactness: ml::Exactness::default(),
+        };
+        let plain =
+            WganSettings::new(shape, self.batch, Course::single(epochs, self.learning_rate));
+        let plain = WganSettings { critic_steps: images / self.batch, ..plain };
+        match self.penalty {
+            Some(weight) => WganSettings {
+                limit: CriticLimit::GradientPenalty(weight),
+                optimiser: Optimiser::Adam,
+                ..plain
+            },
+            None => plain,
         }
     }
 

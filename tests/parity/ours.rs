@@ -21,16 +21,14 @@ use ablate::artifact::Partition;
 use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
-use ablate::ml::Mixing;
 use ablate::seed::Seed;
 use ablate::stage::Checkpoints;
 use ablate::stage::Context;
 use ablate::stage::Course;
 use ablate::stage::Device;
 use ablate::stage::Keep;
-use ablate::stage::Observer;
 use ablate::stage::Phase;
-use ablate::stage::Tick;
+use ablate::stage::Unwatched;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
@@ -68,22 +66,6 @@ struct Pictures {
     deviation: [f64; 3],
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn tick(&self, _: &Tick) {}
-
-    fn note(&self, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn seconds(&self) -> f64 {
-        0.0
-    }
-}
-
 impl Pictures {
     fn set(&self) -> ImageSet {
         set(&std::fs::read(&self.path).unwrap(), self.side, self.classes)
@@ -117,28 +99,14 @@ fn context(checkpoints: Option<&Path>) -> Context<'static> {
         environment: None,
         guard: None,
         checkpoints: checkpoints.map(Path::to_owned),
-        observer: &Silent,
+        observer: &Unwatched,
     }
 }
 
 fn settings(network: Network, weights: Option<PathBuf>, epochs: usize) -> ClassifierSettings {
     let checkpoints = Checkpoints { every: 1, keep: Keep::All };
-    ClassifierSettings {
-        network,
-        batch_size: 1 << 16,
-        course: Course::new(&[Phase { epochs, learning_rate: 1e-4 }], checkpoints),
-        optimiser: ml::Optimiser::Adam,
-        betas: (0.9, 0.999),
-        momentum: 0.0,
-        weight_decay: 0.0,
-        online: None,
-        mixing: Mixing::default(),
-        mean: [0.5; 3],
-        deviation: [0.5; 3],
-        weights,
-        keep_best: false,
-        exactness: ml::Exactness::default(),
-    }
+    let course = Course::new(&[Phase { epochs, learning_rate: 1e-4 }], checkpoints);
+    ClassifierSettings { weights, ..ClassifierSettings::new(network, 1 << 16, course) }
 }
 
 fn start(network: Network, classes: usize, weights: Option<PathBuf>, to: &Path) -> Value {

@@ -7,34 +7,15 @@ use ablate::artifact::Tree;
 use ablate::augment::Online;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
-use ablate::ml::Exactness;
 use ablate::ml::Mixing;
-use ablate::ml::Optimiser;
-use ablate::stage::Checkpoints;
 use ablate::stage::Course;
-use ablate::stage::Phase;
 use ablate::stage::StageError;
 
 use crate::lab;
 use crate::lab::Watcher;
 
 pub(crate) fn settings(epochs: usize) -> ClassifierSettings {
-    ClassifierSettings {
-        network: Network::Resnet18,
-        batch_size: 8,
-        course: Course::new(&[Phase { epochs, learning_rate: 3e-4 }], Checkpoints::default()),
-        optimiser: Optimiser::Adam,
-        betas: (0.9, 0.999),
-        momentum: 0.0,
-        weight_decay: 0.0,
-        online: None,
-        mixing: Mixing::default(),
-        mean: [0.5; 3],
-        deviation: [0.5; 3],
-        weights: None,
-        keep_best: false,
-        exactness: Exactness::default(),
-    }
+    ClassifierSettings::new(Network::Resnet18, 8, Course::single(epochs, 3e-4))
 }
 
 fn train(settings: &ClassifierSettings) -> Classifier {

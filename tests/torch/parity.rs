@@ -13,12 +13,7 @@ use ablate::artifact::Partition;
 use ablate::artifact::Sample;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
-use ablate::ml::Exactness;
-use ablate::ml::Mixing;
-use ablate::ml::Optimiser;
-use ablate::stage::Checkpoints;
 use ablate::stage::Course;
-use ablate::stage::Phase;
 use safetensors::Dtype;
 use safetensors::SafeTensors;
 use safetensors::View;
@@ -149,20 +144,11 @@ pub(crate) fn images(count: usize, height: usize, width: usize) -> ImageSet {
 
 pub(crate) fn settings(network: Network, epochs: usize) -> ClassifierSettings {
     ClassifierSettings {
-        network,
-        batch_size: 6,
-        course: Course::new(&[Phase { epochs, learning_rate: 1e-5 }], Checkpoints::default()),
-        optimiser: Optimiser::Adam,
         betas: (0.8, 0.99),
-        momentum: 0.0,
         weight_decay: 0.01,
-        online: None,
-        mixing: Mixing::default(),
         mean: MEAN,
         deviation: DEVIATION,
-        weights: None,
-        keep_best: false,
-        exactness: Exactness::default(),
+        ..ClassifierSettings::new(network, 6, Course::single(epochs, 1e-5))
     }
 }
 

@@ -10,9 +10,6 @@ use ablate::artifact::GanShape;
 use ablate::artifact::History;
 use ablate::artifact::Network;
 use ablate::ml;
-use ablate::ml::CriticLimit;
-use ablate::ml::LatentDistribution;
-use ablate::ml::Optimiser;
 use ablate::ml::WganSettings;
 use ablate::stage::Checkpoints;
 use ablate::stage::Course;
@@ -174,27 +171,14 @@ fn a_step_of_adam_gives_the_weights_that_pytorch_gets() {
 #[test]
 fn ten_iterations_of_a_clipped_wgan_are_those_of_pytorch() {
     let expected = golden().wgan;
-    let settings = WganSettings {
-        shape: GanShape {
-            size: 16,
-            latent: 8,
-            generator_width: 16,
-            critic_width: 8,
-            critic_norm: CriticNorm::Batch,
-        },
-        latent: LatentDistribution::Uniform,
-        batch_size: 8,
-        course: Course::new(
-            &[Phase { epochs: expected.critic_loss.len(), learning_rate: 5e-5 }],
-            Checkpoints::default(),
-        ),
-        critic_steps: 5,
-        limit: CriticLimit::Clip(0.01),
-        optimiser: Optimiser::Rmsprop,
-        betas: (0.0, 0.9),
-        grid_every: 0,
-        exactness: ml::Exactness::default(),
+    let shape = GanShape {
+        size: 16,
+        latent: 8,
+        generator_width: 16,
+        critic_width: 8,
+        critic_norm: CriticNorm::Batch,
     };
+    let settings = WganSettings::new(shape, 8, Course::single(expected.critic_loss.len(), 5e-5));
     let watcher = Watcher::default();
     let cx = lab::context(&watcher, None);
     let gan = ml::train_wgan(&cx, &settings, &parity::images(40, 16, 16)).unwrap();

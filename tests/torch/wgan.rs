@@ -6,15 +6,12 @@ use ablate::artifact::GanShape;
 use ablate::artifact::ImageSet;
 use ablate::ml;
 use ablate::ml::CriticLimit;
-use ablate::ml::Exactness;
 use ablate::ml::LatentDistribution;
 use ablate::ml::Optimiser;
 use ablate::ml::Precision;
 use ablate::ml::Sampling;
 use ablate::ml::WganSettings;
-use ablate::stage::Checkpoints;
 use ablate::stage::Course;
-use ablate::stage::Phase;
 use ablate::stage::StageError;
 use safetensors::SafeTensors;
 
@@ -23,27 +20,16 @@ use crate::lab::Watcher;
 
 pub(crate) fn settings(limit: CriticLimit, epochs: usize) -> WganSettings {
     let clipped = matches!(limit, CriticLimit::Clip(_));
-    WganSettings {
-        shape: GanShape {
-            size: 16,
-            latent: 8,
-            generator_width: 16,
-            critic_width: 8,
-            critic_norm: if clipped { CriticNorm::Batch } else { CriticNorm::Layer },
-        },
-        latent: LatentDistribution::Uniform,
-        batch_size: 8,
-        course: Course::new(
-            &[Phase { epochs, learning_rate: if clipped { 5e-4 } else { 2e-3 } }],
-            Checkpoints::default(),
-        ),
-        critic_steps: 2,
-        limit,
-        optimiser: if clipped { Optimiser::Rmsprop } else { Optimiser::Adam },
-        betas: (0.0, 0.9),
-        grid_every: 0,
-        exactness: Exactness::default(),
-    }
+    let shape = GanShape {
+        size: 16,
+        latent: 8,
+        generator_width: 16,
+        critic_width: 8,
+        critic_norm: if clipped { CriticNorm::Batch } else { CriticNorm::Layer },
+    };
+    let course = Course::single(epochs, if clipped { 5e-4 } else { 2e-3 });
+    let optimiser = if clipped { Optimiser::Rmsprop } else { Optimiser::Adam };
+    WganSettings { critic_steps: 2, limit, optimiser, ..WganSettings::new(shape, 8, course) }
 }
 
 fn train(settings: &WganSettings, count: usize) -> Gan {
@@ -157,7 +143,7 @@ fn images_of_the_wrong_size_and_no_images_are_errors() {
 #[test]
 fn a_gan_past_saving_stops_with_advice() {
     let mut lost = settings(CriticLimit::GradientPenalty(10.0), 40);
-    lost.course = Course::new(&[Phase { epochs: 40, learning_rate: 1e9 }], Checkpoints::default());
+    lost.course = Course::single(40, 1e9);
     let watcher = Watcher::default();
     let images = lab::images(16, 16);
     let error = ml::train_wgan(&lab::context(&watcher, None), &lost, &images).unwrap_err();

@@ -20,7 +20,7 @@ use crate::stage::Forecast;
 use crate::stage::StageError;
 use crate::stage::StageKind;
 use crate::stages::load::Load;
-use crate::stages::trial::Silent;
+use crate::stages::trial::Stopping;
 use crate::stages::trial::Trial;
 
 const KIND: StageKind = StageKind::of::<Load>();
@@ -356,7 +356,7 @@ fn rendered_images_need_no_param_and_follow_the_seed_alone() {
 #[test]
 fn a_user_who_stops_is_heard() {
     let trial = Trial::of(KIND, json!({"size": 4}));
-    let stopped = trial.watched_by(&Silent { cancelled: true });
+    let stopped = trial.watched_by(&Stopping);
     assert!(matches!(stopped, Err(StageError::Cancelled)));
 }
 
