@@ -20,7 +20,7 @@ pub use name::is_packed;
 pub use shards::Shards;
 
 /// Most files of an archive.
-pub const MOST_MEMBERS: usize = 4_000_000;
+pub const MOST_MEMBERS: usize = 2_000_000;
 
 /// A file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]

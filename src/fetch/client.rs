@@ -266,6 +266,10 @@ impl Client {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Error::Settings(format!("`{url}`: {error}")).into()
             }
+            // A certificate that nobody here trusts is not trusted in a second either.
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Error::Untrusted { url: url.clone(), reason: error.to_string() }.into()
+            }
             ureq::Error::Io(error) => Broke::Again(told(&error)),
             other => Broke::Again(other.to_string()),
         }

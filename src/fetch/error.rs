@@ -32,6 +32,14 @@ pub enum Error {
         /// Most redirects that are followed.
         most: u32,
     },
+    /// Nobody who is trusted here vouches for the server.
+    #[error("`{url}`: {reason}")]
+    Untrusted {
+        /// Where it was asked for.
+        url: Address,
+        /// What is wrong with its certificate.
+        reason: String,
+    },
     /// The connection failed, broke off or came to a standstill, each time it was tried.
     #[error("`{url}`: {reason}, after {done} bytes and {attempts} attempts")]
     Broken {
@@ -65,6 +73,9 @@ impl Error {
             Self::TooLarge { .. } => {
                 Some("if that is right, give the file's size in bytes with `bytes`")
             }
+            Self::Untrusted { .. } => Some(
+                "correct `url`; if your house has an authority of its own, name the file of its certificate in SSL_CERT_FILE",
+            ),
             Self::Broken { done: 1.., .. } => {
                 Some("run the command again: it goes on from what is there")
             }

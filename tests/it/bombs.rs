@@ -20,6 +20,9 @@ use crate::sandbox::Sandbox;
 /// believed would take gigabytes.
 const MOST: u64 = 100 << 10;
 
+/// Files of an archive of very many.
+const MANY: u64 = 200_000;
+
 const LOAD: &str = "\
 ablate: 1
 name: bombs
@@ -184,6 +187,32 @@ fn an_archive_of_bombs_fills_no_memory_either() {
     assert!(after < MOST, "{after} KiB");
     let shown = sandbox.run(&["show", "study.yaml", "retina"]).ends_with(0);
     assert!(shown.stdout.contains("images: 1\n"), "{}", shown.stdout);
+}
+
+#[test]
+fn very_many_files_take_a_kibibyte_each_and_are_told_in_one_error() {
+    let sandbox = Sandbox::new();
+    let study = LOAD.replace("folder: eyes", "folder: eyes.zip");
+    sandbox.write("study.yaml", study.replace("skip: 100", "skip: 200000"));
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for number in 0..MANY {
+        writer
+            .start_file(format!("ill/{number:06}.png"), SimpleFileOptions::default())
+            .expect("memory");
+    }
+    writer.start_file("ill/sound.png", SimpleFileOptions::default()).expect("memory");
+    writer.write_all(&sound()).expect("memory");
+    sandbox.write("eyes.zip", writer.finish().expect("memory").into_inner());
+    let run = &["run", "study.yaml", "-q"];
+    let after = peak(&mut sandbox.command(run));
+    assert!(after < MOST + MANY, "{after} KiB");
+    sandbox.write("study.yaml", study);
+    let output = sandbox.run(run).ends_with(1);
+    insta::assert_snapshot!(sandbox.redact(&output.stderr), @"
+    ERROR retina: 200000 of 200001 images cannot be read: `./eyes.zip/ill/000000.png`: the file is empty; `./eyes.zip/ill/000001.png`: the file is empty; `./eyes.zip/ill/000002.png`: the file is empty; `./eyes.zip/ill/000003.png`: the file is empty; `./eyes.zip/ill/000004.png`: the file is empty; and 199995 more
+        help: replace these files, leave them out, or let `skip: N` pass over as many
+    error: 1 of 1 tasks failed, 0 skipped
+    ");
 }
 
 #[test]
