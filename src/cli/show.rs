@@ -52,7 +52,7 @@ fn told(task: &Task, record: &Record) -> Value {
         "task": task.to_string(), "stage": task.stage, "cell": task.cell, "kind": task.kind.name,
         "key": record.key_digest(), "seconds": record.seconds, "device": record.device,
         "sources": record.key.read::<Sources>().map(|key| key.sources),
-        "threads": record.threads, "machine": record.machine, "finished": record.finished,
+        "threads": record.threads, "memory": record.memory, "machine": record.machine, "finished": record.finished,
         "outputs": record.outputs,
     })
 }
@@ -64,8 +64,10 @@ fn described(task: &Task, record: &Record) -> String {
         .map(|device| format!(" on {}", words::printable(device)))
         .unwrap_or_default();
     let time = words::seconds(record.seconds);
+    let memory = record.memory.map(|memory| format!(" in {}", words::bytes(memory)));
+    let memory = memory.unwrap_or_default();
     let key = record.key_digest().short();
-    let mut lines = vec![format!("{task}: {}, {time}{device}, key {key}", task.kind.name)];
+    let mut lines = vec![format!("{task}: {}, {time}{memory}{device}, key {key}", task.kind.name)];
     let sources = record.key.read::<Sources>().map(|key| key.sources).unwrap_or_default();
     lines.extend(
         sources

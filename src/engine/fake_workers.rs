@@ -190,6 +190,37 @@ fn cuda_without_a_gpu_fails_the_task() {
 }
 
 #[test]
+fn four_quarters_of_a_gpu_run_side_by_side_and_five_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sketch = Sketch::new();
+    for value in 0..5 {
+        sketch.add("far", &REMOTE, &json!({"value": value}), &[]);
+    }
+    for task in &mut sketch.plan.tasks {
+        task.resources.gpus = 0.25;
+        task.resources.time = 60;
+    }
+    // Each lays down a mark; the first four wait for one another, and would find the fifth's.
+    let marks = folder.path().join("marks");
+    std::fs::create_dir(&marks).unwrap();
+    let meet = format!(
+        "touch {0}/$$; while [ $(ls {0} | wc -l) -lt 4 ]; do :; done; ls {0} | wc -l >> {1}/met",
+        marks.display(),
+        folder.path().display()
+    );
+    let good = GOOD.replace("mkdir", &format!("{meet}; mkdir"));
+    let ready = READY.replace(r#""cuda_devices":0"#, r#""cuda_devices":1"#);
+    let mut options = options("sh", &format!("{ready}{good}"), "auto");
+    options.cores = 8;
+    let (outcome, events) = perform(&sketch.plan, &folder.path().join("cache"), &options);
+    assert_eq!(outcome.counts(), [5, 0, 0, 0], "{events:?}");
+    let met = String::from_utf8(crate::files::read(&folder.path().join("met")).unwrap()).unwrap();
+    assert_eq!(met, "4\n4\n4\n4\n4\n", "the fifth ran in one of the four workers");
+    let record = outcome.record(crate::plan::TaskId(0)).unwrap();
+    assert_eq!(record.device.as_deref(), Some("cuda:0"));
+}
+
+#[test]
 fn a_worker_is_replaced_after_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let mut plan = one_task();

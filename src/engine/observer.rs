@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -30,6 +32,8 @@ pub(super) struct Watch<'a> {
     tell: &'a (dyn Fn(Signal) + Sync),
     stop: &'a (dyn Fn() -> bool + Sync),
     limit: Option<Duration>,
+    /// Most memory that the stage told of, bytes.
+    peak: AtomicU64,
     log: Option<TaskLog>,
 }
 
@@ -38,7 +42,15 @@ impl<'a> Watch<'a> {
         tell: &'a (dyn Fn(Signal) + Sync),
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
-        Self { start: Instant::now(), last: Mutex::new(None), tell, stop, limit: None, log: None }
+        Self {
+            start: Instant::now(),
+            last: Mutex::new(None),
+            tell,
+            stop,
+            limit: None,
+            peak: AtomicU64::new(0),
+            log: None,
+        }
     }
 
     /// Sets the longest time that the stage may take, seconds; 0 means no limit.
@@ -56,6 +68,11 @@ impl<'a> Watch<'a> {
     /// Returns whether the stage took longer than it may.
     pub(super) fn is_overdue(&self) -> bool {
         self.limit.is_some_and(|limit| self.start.elapsed() > limit)
+    }
+
+    /// Returns the most memory that the stage took, bytes, where it told of any.
+    pub(super) fn peak(&self) -> Option<u64> {
+        Some(self.peak.load(Ordering::SeqCst)).filter(|peak| *peak > 0)
     }
 
     /// Returns whether the user asked to stop.
@@ -86,6 +103,10 @@ impl Observer for Watch<'_> {
         if let Some(log) = &self.log {
             log.line(line);
         }
+    }
+
+    fn took(&self, bytes: u64) {
+        self.peak.fetch_max(bytes, Ordering::SeqCst);
     }
 
     fn cancelled(&self) -> bool {

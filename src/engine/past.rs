@@ -251,6 +251,7 @@ mod tests {
             seconds: 1.0,
             device: None,
             threads: None,
+            memory: None,
             machine: None,
             finished,
             log: None,

@@ -164,6 +164,7 @@ impl Process {
                 Ok(Heard::Reply(Reply::Tick(tick))) => watch.tick(&tick),
                 Ok(Heard::Reply(Reply::Note(text))) => watch.note(&text),
                 Ok(Heard::Reply(Reply::Warning(text))) => watch.warn(&text),
+                Ok(Heard::Reply(Reply::Took(bytes))) => watch.took(bytes),
                 Ok(Heard::Reply(Reply::Done(produced))) => return (Ok(produced), true),
                 Ok(Heard::Reply(Reply::Failed { problem, help, stopped, fit })) => {
                     return (Err(Failure { problem, help, stopped }), fit);

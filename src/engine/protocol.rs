@@ -76,6 +76,8 @@ pub enum Reply {
     Note(String),
     /// A line that whoever uses the result should know.
     Warning(String),
+    /// Most memory that the job took, bytes: the GPU's where it ran on one.
+    Took(u64),
     /// The job ended well; the worker is ready for the next.
     Done(BTreeMap<String, Produced>),
     /// The job ended without a result.

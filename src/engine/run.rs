@@ -31,7 +31,6 @@ use crate::engine::journal::Journal;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Signal;
 use crate::engine::schedule::Limits;
-use crate::engine::schedule::Load;
 use crate::engine::schedule::Schedule;
 use crate::engine::schedule::Slot;
 use crate::engine::status::Need;
@@ -274,7 +273,7 @@ impl<'a> Run<'a> {
         if training.as_ref().is_some_and(|training| !self.trainings.may_start(training)) {
             return Ok(());
         }
-        let load = Load { cores: self.cores(id, &slots), memory: task.resources.memory };
+        let load = self.load(id, &slots);
         let Some(slot) = self.schedule.start(id, &slots, load) else { return Ok(()) };
         let key = self.keys[&id].clone();
         match self.around.store.lookup(key.digest())? {

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use crate::plan::TaskId;
 use crate::stage::Device;
 
-/// A place where one task at a time can run.
+/// Thousandths of a slot: a whole one.
+pub(super) const WHOLE: u64 = 1000;
+
+/// A place where tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
     /// Inside the engine.
@@ -40,12 +43,21 @@ pub(super) enum State {
 }
 
 /// What a task takes of the machine while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Load {
     /// Cores that it keeps busy.
     pub(super) cores: u64,
     /// Main memory, MiB; 0 means that what it takes is not known.
     pub(super) memory: u64,
+    /// Share of its slot, thousandths; 1 to `WHOLE`.
+    pub(super) share: u64,
+}
+
+impl Default for Load {
+    /// Nothing but a whole slot.
+    fn default() -> Self {
+        Self { cores: 0, memory: 0, share: WHOLE }
+    }
 }
 
 /// What the machine has for all running tasks together.
@@ -68,7 +80,11 @@ pub(super) struct Schedule {
     /// Tasks that have not ended.
     unfinished: usize,
     dependents: BTreeMap<TaskId, BTreeSet<TaskId>>,
-    free: BTreeMap<Slot, usize>,
+    /// Thousandths of slots that are free.
+    free: BTreeMap<Slot, u64>,
+    /// Slots that are partly free, each with the task that waits for more of it. Until that has started nothing
+    /// else enters: small shares would go first for ever.
+    kept: BTreeMap<Slot, TaskId>,
     /// What each running task takes.
     loads: BTreeMap<TaskId, Load>,
     limits: Limits,
@@ -103,6 +119,7 @@ impl Schedule {
             fresh: Vec::new(),
             dependents,
             free: BTreeMap::new(),
+            kept: BTreeMap::new(),
             loads: BTreeMap::new(),
             limits: Limits::default(),
             ranks: BTreeMap::new(),
@@ -165,7 +182,7 @@ impl Schedule {
     /// Opens slots of a sort; returns false, and changes nothing, where they are open already.
     pub(super) fn open(&mut self, slot: Slot, count: usize) -> bool {
         let is_new = !self.free.contains_key(&slot);
-        self.free.entry(slot).or_insert(count);
+        self.free.entry(slot).or_insert(count as u64 * WHOLE);
         is_new
     }
 
@@ -196,12 +213,15 @@ impl Schedule {
         self.unfinished == 0
     }
 
-    /// Puts a ready task into the first of its slots that is free, if any is and there is room for
+    /// Puts a ready task into that of its slots that is free most, the first of equals, if there is room for
     /// what it takes.
     pub(super) fn start(&mut self, task: TaskId, choices: &[Slot], load: Load) -> Option<Slot> {
         debug_assert_eq!(self.states[&task], State::Ready);
-        let slot =
-            *choices.iter().find(|slot| self.free.get(slot).is_some_and(|&free| free > 0))?;
+        let slot = self.roomiest(task, choices)?;
+        if self.free[&slot] < load.share {
+            self.kept.insert(slot, task);
+            return None;
+        }
         if self.next.is_some_and(|next| next != task && self.is_ready(next)) {
             return None;
         }
@@ -210,10 +230,22 @@ impl Schedule {
             return None;
         }
         self.next = None;
-        *self.free.get_mut(&slot)? -= 1;
+        self.kept.retain(|_, keeper| *keeper != task);
+        *self.free.get_mut(&slot)? -= load.share;
         self.loads.insert(task, load);
         self.set(task, State::Running(slot));
         Some(slot)
+    }
+
+    /// Returns that slot of which most is free for a task, if anything is; the first of equals.
+    fn roomiest(&self, task: TaskId, choices: &[Slot]) -> Option<Slot> {
+        let is_open = |slot: &Slot| {
+            let keeper = self.kept.get(slot).filter(|&&keeper| keeper != task);
+            !keeper.is_some_and(|&keeper| self.is_ready(keeper))
+        };
+        let free = |slot: &Slot| self.free.get(slot).copied().unwrap_or_default();
+        let open = choices.iter().copied().filter(|slot| free(slot) > 0 && is_open(slot));
+        open.rev().max_by_key(free)
     }
 
     fn has_room_for(&self, load: Load) -> bool {
@@ -282,9 +314,9 @@ impl Schedule {
     fn leave(&mut self, task: TaskId, next: State) {
         let before = self.set(task, next);
         debug_assert!(matches!(before, State::Ready | State::Running(_)), "{before:?}");
-        self.loads.remove(&task);
+        let load = self.loads.remove(&task).unwrap_or_default();
         if let State::Running(slot) = before {
-            *self.free.get_mut(&slot).expect("occupied slots were opened") += 1;
+            *self.free.get_mut(&slot).expect("occupied slots were opened") += load.share;
         }
     }
 }

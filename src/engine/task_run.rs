@@ -110,6 +110,7 @@ impl<'a> Attempt<'a> {
             seconds: start.elapsed().as_secs_f64(),
             device: self.device.map(|device| device.to_string()),
             threads: Some(self.threads),
+            memory: watch.peak(),
             machine: options.machine.clone(),
             finished: self.around.now(),
             log: self.log.file().map(ToOwned::to_owned),

@@ -110,7 +110,12 @@ fn answer(
     };
     let stop = || cancel.load(Ordering::SeqCst);
     let watch = Watch::new(&tell, &stop);
-    match catch_unwind(AssertUnwindSafe(|| run_here(kind, job, &watch, Permission::default()))) {
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| run_here(kind, job, &watch, Permission::default())));
+    if let Some(bytes) = watch.peak() {
+        say(Reply::Took(bytes));
+    }
+    match outcome {
         Ok(Ok(produced)) => Reply::Done(produced),
         Ok(Err(failure)) => failed(failure, true),
         Err(panic) => failed(Failure::panicked(panic.as_ref()), false),

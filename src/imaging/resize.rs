@@ -11,10 +11,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::imaging::resize::dots::Dots;
+use crate::imaging::resize::dots::Plain;
+use crate::imaging::resize::dots::Planes;
+use crate::imaging::resize::dots::Weights;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
 use crate::imaging::wide::Work;
 use crate::imaging::wide::wide;
+
+mod dots;
 
 const FRACTION_BITS: u32 = 22;
 
@@ -149,76 +155,41 @@ fn clip(sum: i32) -> u8 {
 
 const HALF: i32 = 1 << (FRACTION_BITS - 1);
 
-/// Levels that are summed up side by side: whole pixels and whole registers.
-const LANES: usize = 8 * CHANNELS;
-
-/// A window whose weights stand once for each channel, with weights of nothing up to a whole number of lanes.
-struct Spread {
-    /// First byte of the row.
-    start: usize,
-    weights: Vec<[i32; LANES]>,
-}
-
-impl From<Window> for Spread {
-    fn from(window: Window) -> Self {
-        let mut weights = vec![[0; LANES]; (window.weights.len() * CHANNELS).div_ceil(LANES)];
-        let places = weights.as_flattened_mut().as_chunks_mut::<CHANNELS>().0;
-        places
-            .iter_mut()
-            .zip(window.weights)
-            .for_each(|(place, weight)| *place = [weight; CHANNELS]);
-        Self { start: window.start * CHANNELS, weights }
-    }
-}
-
-impl Spread {
-    #[inline(always)]
-    fn sums(&self, row: &[u8]) -> [i32; LANES] {
-        let mut sums = [0; LANES];
-        let levels = row[self.start..].as_chunks::<LANES>().0;
-        for (weights, levels) in self.weights.iter().zip(levels) {
-            for lane in 0..LANES {
-                sums[lane] += weights[lane] * i32::from(levels[lane]);
-            }
-        }
-        sums
-    }
-}
-
 fn along_rows(image: &Rgb, width: usize, filter: Filter) -> Rgb {
-    let windows = windows(image.width, width, filter).into_iter().map(Spread::from).collect();
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return along_rows_by(simd, image, width, filter);
+    }
+    along_rows_by(Plain, image, width, filter)
+}
+
+fn along_rows_by<D: Dots>(dots: D, image: &Rgb, width: usize, filter: Filter) -> Rgb {
+    let windows = windows(image.width, width, filter);
+    let windows = windows.iter().map(|one| Weights::new(one.start, &one.weights)).collect();
     let mut pixels = vec![0; image.height * width * CHANNELS];
-    wide(AlongRows { image, windows, to: &mut pixels });
+    wide(AlongRows { dots, image, windows, to: &mut pixels });
     Rgb::new(image.height, width, pixels)
 }
 
-struct AlongRows<'a> {
+struct AlongRows<'a, D> {
+    dots: D,
     image: &'a Rgb,
-    windows: Vec<Spread>,
+    windows: Vec<Weights>,
     to: &'a mut [u8],
 }
 
-impl Work for AlongRows<'_> {
+impl<D: Dots> Work for AlongRows<'_, D> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { image, windows, to } = self;
-        let stride = image.width * CHANNELS;
-        // Weights of nothing may reach beyond the end of the row.
-        let mut row = vec![0; stride + LANES];
-        let mut sums = vec![[0; LANES]; windows.len()];
-        let rows = image.pixels.chunks_exact(stride);
-        for (from, to) in rows.zip(to.chunks_exact_mut(windows.len() * CHANNELS)) {
-            row[..stride].copy_from_slice(from);
-            // All sums first, as they lie in registers, and only then across the lanes: in one loop the
-            // compiler would take them apart.
-            for (window, sums) in windows.iter().zip(&mut sums) {
-                *sums = window.sums(&row);
-            }
-            for (sums, to) in sums.iter().zip(to.as_chunks_mut::<CHANNELS>().0) {
-                let of = |channel| sums.iter().skip(channel).step_by(CHANNELS).sum::<i32>();
-                *to = std::array::from_fn(|channel| clip(HALF + of(channel)));
+        let Self { dots, image, windows, to } = self;
+        let mut planes = Planes::new(image.width);
+        let rows = image.pixels.chunks_exact(image.width * CHANNELS);
+        for (row, to) in rows.zip(to.chunks_exact_mut(windows.len() * CHANNELS)) {
+            planes.take(row);
+            for (window, to) in windows.iter().zip(to.as_chunks_mut::<CHANNELS>().0) {
+                *to = dots.dots(&planes, window).map(|sum| clip(HALF + sum));
             }
         }
     }
@@ -282,7 +253,10 @@ mod tests {
     use serde::Deserialize;
 
     use super::Filter;
+    use super::Plain;
     use super::Rgb;
+    use super::along_rows;
+    use super::along_rows_by;
     use super::resize;
 
     #[derive(Deserialize)]
@@ -328,6 +302,17 @@ mod tests {
             let about = format!("{:?} {:?} -> {:?}", case.filter, case.from, case.to);
             assert_eq!(resized.pixels[..case.first.len()], case.first, "{about}");
             assert_eq!(fnv(&resized.pixels), case.fnv, "{about}");
+        }
+    }
+
+    #[test]
+    fn narrow_registers_come_to_the_same() {
+        let image = noise(3, 301);
+        for filter in [Filter::Box, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
+            for width in [1, 7, 64, 300, 302, 1000] {
+                let plain = along_rows_by(Plain, &image, width, filter);
+                assert_eq!(along_rows(&image, width, filter), plain, "{filter:?} {width}");
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::ml::batch::Images;
 use crate::ml::classifier;
 use crate::ml::failure::guarded;
 use crate::ml::layers::Mode;
+use crate::ml::libtorch::Inference;
 use crate::ml::network::Model;
 use crate::ml::precision::Bits;
 use crate::ml::weights;
@@ -88,7 +89,7 @@ fn each_batch(
         let name = "weights.safetensors";
         weights::load(name, &weights::parse(name, &classifier.weights)?, &mut parameters)?;
         parameters.place(device, Bits::ThirtyTwo)?;
-        let _guard = tch::no_grad_guard();
+        let _mode = Inference::new();
         let images = Images::new(set, classifier.mean, classifier.deviation, device)?;
         for start in (0..set.len()).step_by(BATCH) {
             cx.keep_going()?;

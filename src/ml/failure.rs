@@ -9,6 +9,7 @@ use tch::TchError;
 
 use crate::ml::Exactness;
 use crate::ml::device;
+use crate::ml::memory;
 use crate::ml::memory::Kept;
 use crate::ml::precision;
 use crate::stage::Context;
@@ -35,7 +36,12 @@ pub(in crate::ml) fn guarded<T>(
     tch::set_num_threads(i32::try_from(cx.threads.max(1)).unwrap_or(i32::MAX));
     precision::keep_to(Exactness::default())?;
     let _kept = Kept::new();
-    match catch_unwind(AssertUnwindSafe(|| work(device))) {
+    memory::forget_peak(device)?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(device)));
+    if let Some(bytes) = memory::peak(device)? {
+        cx.observer.took(bytes);
+    }
+    match outcome {
         Ok(result) => result,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -13,6 +13,8 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/leaky_relu.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/InferenceMode.h>
 
 using Tensors = at::Tensor *const *;
 
@@ -37,6 +39,12 @@ std::vector<at::Tensor> all(Tensors tensors, size_t count) {
     list.push_back(*tensors[index]);
   }
   return list;
+}
+
+/// libtorch keeps no memory of a GPU before it was first used: then there is none to tell of.
+c10::DeviceAllocator *of_gpu() {
+  auto *allocator = c10::getDeviceAllocator(c10::DeviceType::CUDA);
+  return allocator->initialized() ? allocator : nullptr;
 }
 
 }  // namespace
@@ -90,5 +98,28 @@ char *ablate_repeat_exactly(bool exactly) {
     at::globalContext().setBenchmarkCuDNN(!exactly);
   });
 }
+
+/// Forgets how many bytes of a GPU's memory were taken at most.
+char *ablate_forget_peak(int8_t gpu) {
+  return caught([&] {
+    if (auto *allocator = of_gpu()) {
+      allocator->resetPeakStats(gpu);
+    }
+  });
+}
+
+/// Most bytes of a GPU's memory that were taken since, those kept for later among them.
+char *ablate_peak(int8_t gpu, int64_t *bytes) {
+  return caught([&] {
+    constexpr auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    auto *allocator = of_gpu();
+    *bytes = allocator ? allocator->getDeviceStats(gpu).reserved_bytes[all].peak : 0;
+  });
+}
+
+/// Begins to compute without gradients, until what it returns is handed to the function below.
+void *ablate_enter_inference() { return new c10::InferenceMode(true); }
+
+void ablate_leave_inference(void *mode) { delete static_cast<c10::InferenceMode *>(mode); }
 
 }  // extern "C"

@@ -39,6 +39,10 @@ unsafe extern "C" {
     fn ablate_leaky_relu(x: *mut c_void, slope: f64) -> *mut c_char;
     fn ablate_allow_tf32(allowed: bool) -> *mut c_char;
     fn ablate_repeat_exactly(exactly: bool) -> *mut c_char;
+    fn ablate_forget_peak(gpu: i8) -> *mut c_char;
+    fn ablate_peak(gpu: i8, bytes: *mut i64) -> *mut c_char;
+    fn ablate_enter_inference() -> *mut c_void;
+    fn ablate_leave_inference(mode: *mut c_void);
 }
 
 /// The numbers of Adam's rule.
@@ -132,6 +136,44 @@ pub(in crate::ml) fn repeat_exactly(exactly: bool) -> Result<(), TchError> {
     told(unsafe { ablate_repeat_exactly(exactly) })
 }
 
+/// Forgets how much of a GPU's memory was taken until now.
+pub(in crate::ml) fn forget_peak(gpu: usize) -> Result<(), TchError> {
+    // Safe: it sets counters.
+    told(unsafe { ablate_forget_peak(number(gpu)?) })
+}
+
+/// Returns the most of a GPU's memory that was taken since, bytes.
+pub(in crate::ml) fn peak(gpu: usize) -> Result<u64, TchError> {
+    let mut bytes = 0;
+    // Safe: it writes one number, which lives.
+    told(unsafe { ablate_peak(number(gpu)?, &raw mut bytes) })?;
+    Ok(bytes.cast_unsigned())
+}
+
+fn number(gpu: usize) -> Result<i8, TchError> {
+    i8::try_from(gpu).map_err(|_| TchError::Torch(format!("there is no GPU {gpu}")))
+}
+
+/// While it lives, this thread computes without anything that gradients would need; what it makes meanwhile can
+/// never have any.
+#[derive(Debug)]
+pub(in crate::ml) struct Inference(*mut c_void);
+
+impl Inference {
+    /// Begins to compute so.
+    pub(in crate::ml) fn new() -> Self {
+        // Safe: it makes an object that is this one's own. A raw pointer keeps it on this thread.
+        Self(unsafe { ablate_enter_inference() })
+    }
+}
+
+impl Drop for Inference {
+    fn drop(&mut self) {
+        // Safe: the object was made above and is ended once.
+        unsafe { ablate_leave_inference(self.0) }
+    }
+}
+
 fn pointers(tensors: &[Tensor]) -> Vec<*const c_void> {
     tensors.iter().map(|tensor| tensor.as_ptr().cast()).collect()
 }
@@ -157,6 +199,7 @@ fn told(thrown: *mut c_char) -> Result<(), TchError> {
 
 #[cfg(test)]
 mod tests {
+    use super::Inference;
     use super::Tensor;
     use super::leaky_relu;
     use super::sgd;
@@ -168,6 +211,25 @@ mod tests {
         assert_eq!(Vec::<f32>::try_from(&x.detach()).unwrap(), [-0.4, 3.0]);
         let slope = Tensor::run_backward(&[x.sum(None)], &[&start], false, false);
         assert_eq!(Vec::<f32>::try_from(&slope[0]).unwrap(), [0.2, 1.0]);
+    }
+
+    #[test]
+    fn what_is_computed_without_gradients_never_has_any() {
+        let weights = Tensor::from_slice(&[2.0_f32]).set_requires_grad(true);
+        let made = {
+            let _mode = Inference::new();
+            &weights * 3.0
+        };
+        assert_eq!(Vec::<f32>::try_from(&made).unwrap(), [6.0]);
+        assert!(!made.requires_grad());
+        assert!(weights.f_mul(&made).is_err(), "libtorch refuses it a gradient");
+        assert!((&weights * 3.0).requires_grad(), "the mode has ended");
+    }
+
+    #[test]
+    fn the_memory_of_a_gpu_that_is_not_there_is_an_error() {
+        assert!(super::peak(99).is_err());
+        assert!(super::forget_peak(1000).is_err());
     }
 
     #[test]

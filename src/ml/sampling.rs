@@ -9,6 +9,7 @@ use crate::ml::Sampling;
 use crate::ml::batch::Images;
 use crate::ml::failure::guarded;
 use crate::ml::layers::Mode;
+use crate::ml::libtorch::Inference;
 use crate::ml::precision::Bits;
 use crate::ml::weights;
 use crate::ml::wgan;
@@ -28,7 +29,7 @@ pub fn generate(cx: &Context<'_>, gan: &Gan, sampling: &Sampling) -> Result<Vec<
         let name = "generator.safetensors";
         weights::load(name, &weights::parse(name, &gan.generator)?, &mut parameters)?;
         parameters.place(device, Bits::ThirtyTwo)?;
-        let _guard = tch::no_grad_guard();
+        let _mode = Inference::new();
         let size = gan.shape.size;
         let mut pixels = Vec::with_capacity(sampling.count * size * size * CHANNELS);
         for start in (0..sampling.count).step_by(sampling.batch_size.max(1)) {
@@ -63,7 +64,7 @@ pub fn critic_scores(cx: &Context<'_>, gan: &Gan, set: &ImageSet) -> Result<Vec<
         let name = "critic.safetensors";
         weights::load(name, &weights::parse(name, &gan.critic)?, &mut parameters)?;
         parameters.place(device, Bits::ThirtyTwo)?;
-        let _guard = tch::no_grad_guard();
+        let _mode = Inference::new();
         let images = Images::new(set, wgan::HALF, wgan::HALF, device)?;
         let mut scores = Vec::with_capacity(set.len());
         for start in (0..set.len()).step_by(BATCH) {

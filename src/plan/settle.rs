@@ -169,8 +169,7 @@ impl<'a> Settler<'a> {
 fn resource_problem(linked: &Linked<'_>, node: &Node, problem: &ParamProblem) -> Problem {
     let (stage, name) = (&linked.spec.name.value, problem.path.join("."));
     let message = format!("stage `{stage}`, resource `{name}`: {}", problem.problem);
-    let usual =
-        "`cpus` counts cores, `memory` MiB and `time` seconds; `device` is `auto`, `cpu` or `cuda`";
+    let usual = "`cpus` counts cores, `gpus` is a share of one, `memory` MiB and `time` seconds; `device` is `auto`, `cpu` or `cuda`";
     let help = match name.as_str() {
         "device" => "write `auto`, `cpu`, or `cuda` for a GPU".to_owned(), // `gpu` is not near `cuda`
         _ => problem.help.clone().unwrap_or_else(|| usual.to_owned()),

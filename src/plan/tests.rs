@@ -135,6 +135,6 @@ stages:
     10:99: stage `fit`, param `epochs`: found 0, expected a whole number of at least 1 and at most 5000 (help: `ablate kinds fit` lists its params)
     10:109: there is no axis `rate` (help: the study's axes are `arm`, `seed`)
     11:49: axis `arm` has no value `d` (help: its values are `a`, `b`)
-    11:88: there is no resource `gpu` (help: known are `cpus`, `device`, `memory`, `time`)
+    11:88: there is no resource `gpu` (help: did you mean `gpus`?)
     ");
 }

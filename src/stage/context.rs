@@ -44,6 +44,9 @@ pub trait Observer: Sync {
     /// Hears a line of a program that the stage runs: for its log alone.
     fn said(&self, _line: &str) {}
 
+    /// Hears how much memory the stage took at most until now, bytes: the GPU's where it runs on one.
+    fn took(&self, _bytes: u64) {}
+
     /// Answers whether the stage should stop at its next opportunity.
     fn cancelled(&self) -> bool {
         false

@@ -76,6 +76,10 @@ impl<'de> Deserialize<'de> for Device {
 pub struct Resources {
     /// Where a torch stage runs.
     pub device: DeviceRequest,
+    /// Share of a GPU that it takes, 0.001 to 1: stages whose shares add up to 1 run on it side by side. Nothing
+    /// on a CPU.
+    #[schemars(range(min = 0.001, max = 1.0))]
+    pub gpus: f64,
     /// CPU cores that it keeps busy; 0 means its share of all.
     #[schemars(range(min = 0, max = 4096))]
     pub cpus: usize,
@@ -88,7 +92,7 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { device: DeviceRequest::Auto, cpus: 1, memory: 0, time: 0 }
+        Self { device: DeviceRequest::Auto, gpus: 1.0, cpus: 1, memory: 0, time: 0 }
     }
 }
 
@@ -138,10 +142,11 @@ mod tests {
 
     #[test]
     fn every_wrong_resource_is_said_in_words() {
-        let wrong = json!({"cpus": 5000, "device": "cudaa", "memory": "x", "time": -1});
+        let wrong = json!({"cpus": 5000, "device": "cudaa", "gpus": 2, "memory": "x", "time": -1});
         insta::assert_snapshot!(with(&wrong).unwrap_err(), @"
         cpus: found 5000, expected a whole number of at least 0 and at most 4096 ()
         device: found `cudaa`, expected one of `auto`, `cpu`, `cuda` (did you mean `cuda`?)
+        gpus: found 2, expected a number of at least 0.001 and at most 1 ()
         memory: found `x`, expected a whole number of at least 0 ()
         time: found -1, expected a whole number of at least 0 ()
         ");

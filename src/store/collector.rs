@@ -314,6 +314,7 @@ mod tests {
             seconds: 0.0,
             device: None,
             threads: None,
+            memory: None,
             machine: None,
             finished: NOW,
             log: None,

@@ -84,6 +84,8 @@ pub struct Facts {
     pub device: Option<String>,
     /// Threads that it kept busy.
     pub threads: Option<usize>,
+    /// Most memory that it took, bytes, where that was measured.
+    pub memory: Option<u64>,
     /// Name of the machine, where known.
     pub machine: Option<String>,
     /// When it ended, seconds since 1970 (UTC).
@@ -156,6 +158,7 @@ impl Lease<'_> {
             seconds: facts.seconds,
             device: facts.device,
             threads: facts.threads,
+            memory: facts.memory,
             machine: facts.machine,
             finished: facts.finished,
             log: facts.log,
@@ -206,6 +209,7 @@ mod tests {
             seconds: 1.5,
             device: None,
             threads: Some(2),
+            memory: None,
             machine: None,
             finished: 1_700_000_000,
             log: None,

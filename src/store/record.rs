@@ -51,6 +51,9 @@ pub struct Record {
     /// Threads that it kept busy; absent where an older program did not say.
     #[serde(default)]
     pub threads: Option<usize>,
+    /// Most memory that it took, bytes: the GPU's where it ran on one; absent where nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// Name of the machine, where known.
     pub machine: Option<String>,
     /// When it ended, seconds since 1970 (UTC).

@@ -10,7 +10,9 @@ use crate::engine::Event;
 use crate::engine::Failure;
 use crate::engine::run::Message;
 use crate::engine::run::Run;
+use crate::engine::schedule::Load;
 use crate::engine::schedule::Slot;
+use crate::engine::schedule::WHOLE;
 use crate::plan::TaskId;
 use crate::stage::Device;
 use crate::stage::DeviceRequest;
@@ -92,12 +94,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Returns the cores that a task counts for: a training on a GPU leaves most of its threads idle.
-    pub(super) fn cores(&self, id: TaskId, slots: &[Slot]) -> u64 {
+    /// Returns what a task takes of the machine. A training on a GPU leaves most of its threads idle.
+    pub(super) fn load(&self, id: TaskId, slots: &[Slot]) -> Load {
+        let wanted = &self.around.plan.task(id).resources;
         let on_gpu = slots.iter().any(|slot| matches!(slot, Slot::Device(Device::Cuda(_))));
-        match self.around.plan.task(id).resources.cpus {
+        let cores = match wanted.cpus {
             0 if on_gpu => 1,
             _ => self.threads(id) as u64,
-        }
+        };
+        let share = if on_gpu { (wanted.gpus * WHOLE as f64).round() as u64 } else { WHOLE };
+        Load { cores, memory: wanted.memory, share }
     }
 }

@@ -16,6 +16,7 @@ use super::Schedule;
 use super::Slot;
 use super::State;
 use super::TaskId;
+use super::WHOLE;
 
 type Graph = BTreeMap<TaskId, BTreeSet<TaskId>>;
 
@@ -41,7 +42,8 @@ fn ancestors(graph: &Graph, task: TaskId) -> BTreeSet<TaskId> {
 const GPU: Slot = Slot::Device(Device::Cuda(0));
 
 fn load(task: TaskId) -> Load {
-    Load { cores: task.0 as u64 % 5, memory: task.0 as u64 % 4 }
+    let share = [WHOLE, 250, 700, 1][task.0 % 4];
+    Load { cores: task.0 as u64 % 5, memory: task.0 as u64 % 4, share }
 }
 
 /// Returns the longest chain of tasks that begins with one, by trying all of them.
@@ -69,9 +71,12 @@ fn play(graph: &Graph, fail_fast: bool, choices: &[u8]) -> Schedule {
                 running.push(task);
             }
         }
-        let occupied =
-            |slot| schedule.states.values().filter(|&&s| s == State::Running(slot)).count();
-        assert!(occupied(Slot::Inline) <= 2 && occupied(GPU) <= 1, "too many run at once");
+        let occupied = |slot| {
+            let inside = schedule.states.iter().filter(|&(_, &s)| s == State::Running(slot));
+            inside.map(|(&task, _)| load(task).share).sum::<u64>()
+        };
+        assert!(occupied(Slot::Inline) <= 2 * WHOLE, "too many run at once");
+        assert!(occupied(GPU) <= WHOLE, "too many run at once");
         let cores: fn(Load) -> u64 = |load| load.cores;
         for (what, limit) in [(cores, 3), (|load: Load| load.memory, 2)] {
             let taken: Vec<u64> = running.iter().map(|&task| what(load(task))).collect();
@@ -99,8 +104,8 @@ proptest! {
     ) {
         let schedule = play(&graph, fail_fast, &choices);
         prop_assert_eq!(schedule.states.len(), graph.len());
-        prop_assert_eq!(&schedule.free[&Slot::Inline], &2);
-        prop_assert_eq!(&schedule.free[&GPU], &1);
+        prop_assert_eq!(schedule.free[&Slot::Inline], 2 * WHOLE);
+        prop_assert_eq!(schedule.free[&GPU], WHOLE);
     }
 
     #[test]
@@ -137,8 +142,8 @@ proptest! {
     ) {
         let schedule = play(&graph, true, &choices);
         let ended = |wanted| schedule.states.values().filter(|&&s| s == wanted).count();
-        // At most the three that ran side by side can fail.
-        prop_assert!(ended(State::Failed) <= 3);
+        // One fails, and those that ran beside it may.
+        prop_assert!(ended(State::Failed) <= graph.len());
         prop_assert!(ended(State::Failed) > 0 || ended(State::Skipped) == 0);
     }
 }
@@ -163,7 +168,7 @@ fn a_task_that_needs_all_cores_is_not_passed_for_ever() {
     let mut schedule = Schedule::new(&graph, false).limit(limits);
     schedule.open(Slot::Inline, 2);
     let start = |schedule: &mut Schedule, task, cores| {
-        let load = Load { cores, memory: 0 };
+        let load = Load { cores, ..Load::default() };
         schedule.start(TaskId(task), &[Slot::Inline], load).is_some()
     };
     assert!(start(&mut schedule, 0, 1));
@@ -197,4 +202,25 @@ fn stopping_skips_what_has_not_begun() {
     assert!(!schedule.is_finished());
     schedule.succeed(TaskId(0));
     assert!(schedule.is_finished());
+}
+
+#[test]
+fn parts_of_a_gpu_are_shared_and_gpus_are_filled_evenly() {
+    let none = BTreeSet::new();
+    let graph: Graph = (0..8).map(|task| (TaskId(task), none.clone())).collect();
+    let mut schedule = Schedule::new(&graph, false);
+    let other = Slot::Device(Device::Cuda(1));
+    let start = |schedule: &mut Schedule, task, share| {
+        schedule.start(TaskId(task), &[GPU, other], Load { share, ..Load::default() })
+    };
+    schedule.open(GPU, 1);
+    schedule.open(other, 1);
+    let begun: Vec<_> = (0..4).map(|task| start(&mut schedule, task, 250)).collect();
+    assert_eq!(begun, [Some(GPU), Some(other), Some(GPU), Some(other)]);
+    assert_eq!(start(&mut schedule, 4, WHOLE), None, "no GPU is free as a whole");
+    assert_eq!(start(&mut schedule, 5, 250), Some(other), "one is kept for 4, the other is not");
+    schedule.succeed(TaskId(0));
+    assert_eq!(start(&mut schedule, 6, 500), None, "all that is left of the other is a quarter");
+    schedule.succeed(TaskId(2));
+    assert_eq!(start(&mut schedule, 4, WHOLE), Some(GPU));
 }
