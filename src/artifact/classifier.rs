@@ -15,6 +15,8 @@ use crate::artifact::Error;
 use crate::artifact::History;
 use crate::artifact::ImageSet;
 use crate::artifact::Tree;
+use crate::artifact::Variant;
+use crate::artifact::variant::is_default;
 use crate::files;
 
 /// A network architecture, as torchvision defines and names it.
@@ -57,6 +59,18 @@ impl Network {
         Self::Densenet201,
     ];
 
+    /// Returns whether it is a residual network.
+    pub fn is_residual(self) -> bool {
+        match self {
+            Self::Resnet18
+            | Self::Resnet34
+            | Self::Resnet50
+            | Self::Resnet101
+            | Self::Resnet152 => true,
+            Self::Densenet121 | Self::Densenet161 | Self::Densenet169 | Self::Densenet201 => false,
+        }
+    }
+
     /// Returns the name as manifests and torchvision write it.
     pub fn name(self) -> &'static str {
         match self {
@@ -84,7 +98,9 @@ impl fmt::Display for Network {
 pub struct Classifier {
     /// The architecture.
     pub network: Network,
-    /// Names of the classes; output `i` of the network is class `i`.
+    /// How it departs from torchvision's.
+    pub variant: Variant,
+    /// Names of the classes, in the order of the network's answers.
     pub classes: Vec<String>,
     /// Side of the images it was trained on, in pixels: height and width.
     pub size: (usize, usize),
@@ -92,6 +108,9 @@ pub struct Classifier {
     pub mean: [f64; 3],
     /// Deviations of red, green and blue by which the rest is divided.
     pub deviation: [f64; 3],
+    /// Optimiser steps in each row of the history, where it was trained by steps; absent where a row is a pass
+    /// over the images.
+    pub round: Option<usize>,
     /// The tensors as a `.safetensors` file.
     pub weights: Vec<u8>,
     /// Losses and accuracies by epoch.
@@ -121,30 +140,37 @@ impl Classifier {
 #[derive(Serialize, Deserialize)]
 struct Config {
     network: Network,
+    #[serde(default, skip_serializing_if = "is_default")]
+    variant: Variant,
     classes: Vec<String>,
     size: (usize, usize),
     mean: [f64; 3],
     deviation: [f64; 3],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    round: Option<usize>,
 }
 
 impl Artifact for Classifier {
     const TYPE: &'static str = "classifier";
 
     fn read(tree: &Tree) -> Result<Self, Error> {
-        let Config { network, classes, size, mean, deviation } = tree.json("classifier.json")?;
+        let Config { network, variant, classes, size, mean, deviation, round } =
+            tree.json("classifier.json")?;
         let history = String::from_utf8_lossy(&tree.read("history.csv")?).into_owned();
         let history = History::parse("history.csv", &history)?;
         let weights = tree.read("weights.safetensors")?;
-        Ok(Self { network, classes, size, mean, deviation, weights, history })
+        Ok(Self { network, variant, classes, size, mean, deviation, round, weights, history })
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
         let config = Config {
             network: self.network,
+            variant: self.variant,
             classes: self.classes.clone(),
             size: self.size,
             mean: self.mean,
             deviation: self.deviation,
+            round: self.round,
         };
         let config = serde_json::to_vec(&config).expect("names and numbers serialise");
         files::write_scratch(&folder.join("classifier.json"), &config)?;

@@ -15,6 +15,7 @@ mod scores;
 mod spill;
 mod table;
 mod tree;
+mod variant;
 
 pub use classifier::Classifier;
 pub use classifier::Network;
@@ -35,6 +36,9 @@ pub use scores::Scores;
 pub use spill::Spill;
 pub use table::Table;
 pub use tree::Tree;
+pub use variant::Head;
+pub use variant::Stem;
+pub use variant::Variant;
 
 use std::path::Path;
 

@@ -47,6 +47,10 @@ struct Line {
     bytes: Option<u64>,
     /// Epochs of a training that need not be computed again.
     head_start: Option<HeadStart>,
+    /// Whether every state of a training hangs on where it ends, so that it goes on from no other's.
+    looks_ahead: bool,
+    /// Optimiser steps of a training, where the images are known.
+    steps: Option<usize>,
 }
 
 /// The plan, as JSON shows it.
@@ -112,6 +116,8 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
         let why = roots.why(task, &reasons).unwrap_or_else(|| words::reasons(plan, &reasons));
         let head_start = status[&task.id].head_start();
         let expected = record.map(Expected::of).or_else(|| past.expected(plan, task, head_start));
+        let images_in = images_in(plan, task);
+        let course = (task.kind.course)(&task.params);
         lines.push(Line {
             task: task.to_string(),
             stage: task.stage.clone(),
@@ -125,11 +131,13 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
                 Runner::Program => "program",
             },
             images: images_out(task),
-            images_in: images_in(plan, task),
+            images_in,
             seconds: expected.map(|expected| expected.seconds),
             on_gpu: expected.map(|expected| expected.on_gpu),
             bytes: expected.map(|expected| expected.bytes),
             head_start,
+            looks_ahead: course.is_some_and(|course| course.looks_ahead()),
+            steps: images_in.and_then(|images| (task.kind.steps)(&task.params, images)),
         });
     }
     lines
@@ -217,12 +225,14 @@ impl Line {
         let head_start = self
             .head_start
             .map(|HeadStart { epochs, of }| format!(" (goes on after epoch {epochs} of {of})"));
+        let alone = (self.looks_ahead && self.state == "run" && head_start.is_none())
+            .then_some(" (its step sizes look at its end: it goes on from no other training)");
         let row = format!(
             "{:3}  {:width$}  {images:>15}  {time:>11}  {}{}",
             self.state,
             self.task,
             self.why,
-            head_start.unwrap_or_default()
+            head_start.as_deref().or(alone).unwrap_or_default()
         );
         row.trim_end().to_owned()
     }

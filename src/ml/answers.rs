@@ -10,6 +10,7 @@ use crate::ml::Features;
 use crate::ml::batch::Images;
 use crate::ml::classifier;
 use crate::ml::failure::guarded;
+use crate::ml::last_layer;
 use crate::ml::layers::Mode;
 use crate::ml::libtorch::Inference;
 use crate::ml::network::Model;
@@ -29,12 +30,12 @@ pub fn classify(
     set: &ImageSet,
 ) -> Result<Vec<Vec<f64>>, StageError> {
     rows(cx, classifier, set, |model, batch| {
-        let logits = model.forward(batch, Mode::Use)?.f_to_kind(Kind::Double)?;
-        logits.f_softmax(1, Kind::Double)
+        last_layer::probabilities(classifier.variant.head, &model.forward(batch, Mode::Use)?)
     })
 }
 
-/// Returns the logits of each image. `training`: as a training step over up to 128 of the images at once
+/// Returns the logits of each image, those of a network for ordered classes one less than there are classes.
+/// `training`: as a training step over up to 128 of the images at once
 /// sees them, normalised by the batch's own statistics; the classifier stays as it is.
 pub fn logits(
     cx: &Context<'_>,
@@ -85,12 +86,14 @@ fn each_batch(
 ) -> Result<(), StageError> {
     guarded(cx, |device| {
         let classes = classifier.classes.len();
-        let (model, mut parameters) = classifier::model(classifier.network, classes, None)?;
+        let (model, mut parameters) =
+            classifier::model(classifier.network, classifier.variant, classes, None)?;
         let name = "weights.safetensors";
         weights::load(name, &weights::parse(name, &classifier.weights)?, &mut parameters)?;
         parameters.place(device, Bits::ThirtyTwo)?;
         let _mode = Inference::new();
-        let images = Images::new(set, classifier.mean, classifier.deviation, device)?;
+        let mut images = Images::new(set, classifier.mean, classifier.deviation, device)?;
+        images.grey = classifier.variant.greyscale;
         for start in (0..set.len()).step_by(BATCH) {
             cx.keep_going()?;
             let count = BATCH.min(set.len() - start);

@@ -17,7 +17,12 @@ pub(in crate::ml) struct Images {
     shift: Tensor,
     /// Number of images.
     pub(in crate::ml) count: usize,
+    /// Whether batches hold the luma of images on all three channels.
+    pub(in crate::ml) grey: bool,
 }
+
+/// Shares of red, green and blue in luma (ITU-R BT.601).
+const LUMA: [f32; CHANNELS] = [0.299, 0.587, 0.114];
 
 impl Images {
     /// Copies a set to a device; `(x / 255 - mean) / deviation` is what batches will hold.
@@ -41,6 +46,7 @@ impl Images {
             scale: channel(|_, deviation| 1.0 / (255.0 * deviation))?,
             shift: channel(|mean, deviation| -mean / deviation)?,
             count: set.len(),
+            grey: false,
         })
     }
 
@@ -59,7 +65,13 @@ impl Images {
     }
 
     fn normalised(&self, bytes: &Tensor) -> Result<Tensor, StageError> {
-        let pixels = self.shift.f_addcmul(&bytes.f_to_kind(Kind::Float)?, &self.scale)?;
+        let mut levels = bytes.f_to_kind(Kind::Float)?;
+        if self.grey {
+            let shares = Tensor::f_from_slice(&LUMA)?.f_to_device(levels.device())?;
+            let luma = levels.f_matmul(&shares)?.f_unsqueeze(-1)?;
+            levels = luma.f_expand_as(&levels)?;
+        }
+        let pixels = self.shift.f_addcmul(&levels, &self.scale)?;
         Ok(pixels.f_permute([0, 3, 1, 2])?)
     }
 
@@ -81,6 +93,11 @@ pub(in crate::ml) fn indices_on(numbers: &[usize], device: Device) -> Result<Ten
 pub(in crate::ml) fn batches(count: usize, size: usize, seed: Seed) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..count).collect();
     seed.stream().shuffle(&mut order);
+    parted(&order, size)
+}
+
+/// Parts an order into batches, a last one of one image left out.
+pub(in crate::ml) fn parted(order: &[usize], size: usize) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = order.chunks(size.max(1)).map(<[usize]>::to_vec).collect();
     if size > 1 && batches.last().is_some_and(|last| last.len() == 1) {
         batches.pop();
@@ -94,8 +111,42 @@ mod tests {
     use proptest::prop_assert_eq;
     use proptest::proptest;
 
+    use super::Device;
+    use super::ImageSet;
+    use super::Images;
     use super::Seed;
+    use super::Tensor;
     use super::batches;
+    use crate::artifact::Partition;
+    use crate::artifact::Sample;
+
+    /// Returns the normalised channels of one pixel.
+    fn seen(pixel: [u8; 3], grey: bool) -> Vec<f32> {
+        let mut set = ImageSet::empty(1, 1, vec!["well".to_owned()]);
+        let (partition, origin) = (Partition::Train, "made".to_owned());
+        let sample = Sample { id: "a".to_owned(), label: Some(0), partition, group: None, origin };
+        set.push(sample, &pixel);
+        let mut images = Images::new(&set, [0.5, 0.25, 0.0], [0.5, 1.0, 2.0], Device::Cpu).unwrap();
+        images.grey = grey;
+        Vec::try_from(images.batch(&[0]).unwrap().view([-1])).unwrap()
+    }
+
+    #[test]
+    fn grey_images_are_their_luma_on_each_channel_before_it_is_normalised() {
+        let luma = (0.299 * 200.0 + 0.587 * 100.0 + 0.114 * 50.0) / 255.0;
+        let expected = [(luma - 0.5) / 0.5, luma - 0.25, luma / 2.0];
+        for (found, expected) in seen([200, 100, 50], true).iter().zip(expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found}, {expected}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_colours_looks_the_same_in_grey() {
+        let (grey, coloured) = (seen([77; 3], true), seen([77; 3], false));
+        let close =
+            Tensor::from_slice(&grey).allclose(&Tensor::from_slice(&coloured), 0.0, 1e-6, false);
+        assert!(close, "{grey:?}, {coloured:?}");
+    }
 
     proptest! {
         #[test]

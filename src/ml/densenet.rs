@@ -12,9 +12,10 @@
 use tch::TchError;
 use tch::Tensor;
 
+use crate::artifact::Head;
+use crate::ml::last_layer::LastLayer;
 use crate::ml::layers::BatchNorm;
 use crate::ml::layers::Conv;
-use crate::ml::layers::Linear;
 use crate::ml::layers::Mode;
 use crate::ml::parameters::Initial;
 use crate::ml::parameters::Scope;
@@ -42,7 +43,7 @@ pub(in crate::ml) struct Densenet {
     norm0: BatchNorm,
     blocks: Vec<(Vec<Layer>, Option<Transition>)>,
     norm5: BatchNorm,
-    classifier: Linear,
+    classifier: LastLayer,
 }
 
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl Densenet {
         mut scope: Scope<'_>,
         config: Config,
         classes: i64,
+        head: Head,
     ) -> Result<Self, StageError> {
         let mut features = scope.at("features");
         let conv0 = conv(features.at("conv0"), (3, config.first), (7, 2, 3))?;
@@ -92,8 +94,9 @@ impl Densenet {
         }
         let norm5 = BatchNorm::new(features.at("norm5"), channels, ONE)?;
         let bound = Initial::Uniform { bound: (channels as f64).powf(-0.5) };
-        let zero = Some(Initial::Constant(0.0));
-        let classifier = Linear::new(scope.at("classifier"), (channels, classes), bound, zero)?;
+        let first = (bound, Initial::Constant(0.0));
+        let classifier =
+            LastLayer::new(&mut scope, "classifier", (channels, classes), head, first)?;
         Ok(Self { conv0, norm0, blocks, norm5, classifier })
     }
 
@@ -117,7 +120,7 @@ impl Densenet {
         x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)
     }
 
-    /// Maps features to `[batch, classes]`.
+    /// Maps features to logits.
     pub(in crate::ml) fn head(&self, features: &Tensor) -> Result<Tensor, TchError> {
         self.classifier.forward(features)
     }

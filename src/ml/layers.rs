@@ -102,9 +102,9 @@ impl BatchNorm {
         })
     }
 
-    /// Normalises `[batch, channels, height, width]`.
+    /// Normalises `[batch, channels, height, width]`. A layer that is not trained is used as it is.
     pub(in crate::ml) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
-        let train = mode == Mode::Train;
+        let train = mode == Mode::Train && self.weight.requires_grad();
         if train {
             self.batches.set(self.batches.get() + 1);
         }

@@ -4,10 +4,13 @@
 //! functions and answers each with [`StageError::WithoutTorch`](crate::stage::StageError).
 //! Knows tensors and epochs; does not know manifests, kinds or the cache.
 
+mod classifier_settings;
 mod settings;
 
 #[cfg(feature = "torch")]
 mod answers;
+#[cfg(feature = "torch")]
+mod average;
 #[cfg(feature = "torch")]
 mod batch;
 #[cfg(feature = "torch")]
@@ -23,13 +26,19 @@ mod device;
 #[cfg(feature = "torch")]
 mod failure;
 #[cfg(feature = "torch")]
+mod frozen;
+#[cfg(feature = "torch")]
 mod generator;
 #[cfg(feature = "torch")]
 mod health;
 #[cfg(feature = "torch")]
+mod last_layer;
+#[cfg(feature = "torch")]
 mod layers;
 #[cfg(feature = "torch")]
 mod libtorch;
+#[cfg(feature = "torch")]
+mod loss;
 #[cfg(feature = "torch")]
 mod memory;
 #[cfg(feature = "torch")]
@@ -41,13 +50,21 @@ mod optimiser;
 #[cfg(feature = "torch")]
 mod parameters;
 #[cfg(feature = "torch")]
+mod passes;
+#[cfg(feature = "torch")]
 mod precision;
 #[cfg(feature = "torch")]
 mod resnet;
 #[cfg(feature = "torch")]
 mod sampling;
 #[cfg(feature = "torch")]
+mod selection;
+#[cfg(feature = "torch")]
 mod showing;
+#[cfg(feature = "torch")]
+mod step_size;
+#[cfg(feature = "torch")]
+mod tally;
 #[cfg(feature = "torch")]
 mod training;
 #[cfg(feature = "torch")]
@@ -58,12 +75,20 @@ mod wgan;
 #[cfg(not(feature = "torch"))]
 mod without_torch;
 
-pub use settings::ClassifierSettings;
+pub use classifier_settings::ClassWeights;
+pub use classifier_settings::ClassifierSettings;
+pub use classifier_settings::Decay;
+pub use classifier_settings::Draw;
+pub use classifier_settings::Freeze;
+pub use classifier_settings::LossSettings;
+pub use classifier_settings::Metric;
+pub use classifier_settings::Mixing;
+pub use classifier_settings::WeightRule;
+pub use classifier_settings::steps_in_a_pass;
 pub use settings::CriticLimit;
 pub use settings::Exactness;
 pub use settings::Features;
 pub use settings::LatentDistribution;
-pub use settings::Mixing;
 pub use settings::Optimiser;
 pub use settings::Precision;
 pub use settings::Sampling;

@@ -93,6 +93,21 @@ impl Parameters {
         Scope { parameters: self, prefix: String::new() }
     }
 
+    /// Takes the tensors below a name, such as `layer1`, out of training; answers whether there are any. Called
+    /// before the network has its place.
+    pub(in crate::ml) fn freeze(&mut self, name: &str) -> bool {
+        let is_below =
+            |full: &String| full.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let names: Vec<String> =
+            self.trainable.keys().filter(|full| is_below(full)).cloned().collect();
+        for name in &names {
+            if let Some(Trainable { kept, .. }) = self.trainable.remove(name) {
+                self.buffers.insert(name.clone(), kept);
+            }
+        }
+        !names.is_empty()
+    }
+
     /// Moves all tensors to a device and the trainable ones into one flat buffer; weights with two or more
     /// dimensions are used in the given number of bits. The layers that hold them see the move. Called once,
     /// when the network is complete.

@@ -13,9 +13,11 @@
 use tch::TchError;
 use tch::Tensor;
 
+use crate::artifact::Head;
+use crate::artifact::Stem;
+use crate::ml::last_layer::LastLayer;
 use crate::ml::layers::BatchNorm;
 use crate::ml::layers::Conv;
-use crate::ml::layers::Linear;
 use crate::ml::layers::Mode;
 use crate::ml::parameters::Initial;
 use crate::ml::parameters::Scope;
@@ -35,10 +37,11 @@ pub(in crate::ml) struct Config {
 /// A residual network.
 #[derive(Debug)]
 pub(in crate::ml) struct Resnet {
+    stem: Stem,
     conv1: Conv,
     bn1: BatchNorm,
     blocks: Vec<Block>,
-    fc: Linear,
+    fc: LastLayer,
 }
 
 #[derive(Debug)]
@@ -53,8 +56,13 @@ impl Resnet {
         mut scope: Scope<'_>,
         config: Config,
         classes: i64,
+        (stem, head): (Stem, Head),
     ) -> Result<Self, StageError> {
-        let conv1 = conv(scope.at("conv1"), (3, 64), (7, 2, 3))?;
+        let window = match stem {
+            Stem::Imagenet => (7, 2, 3),
+            Stem::Cifar => (3, 1, 1),
+        };
+        let conv1 = conv(scope.at("conv1"), (3, 64), window)?;
         let bn1 = BatchNorm::new(scope.at("bn1"), 64, ONE)?;
         let mut blocks = Vec::new();
         let mut inputs = 64;
@@ -69,22 +77,24 @@ impl Resnet {
             }
         }
         let bound = Initial::Uniform { bound: (inputs as f64).powf(-0.5) };
-        let fc = Linear::new(scope.at("fc"), (inputs, classes), bound, Some(bound))?;
-        Ok(Self { conv1, bn1, blocks, fc })
+        let fc = LastLayer::new(&mut scope, "fc", (inputs, classes), head, (bound, bound))?;
+        Ok(Self { stem, conv1, bn1, blocks, fc })
     }
 
     /// Maps images to pooled features: `[batch, 3, h, w]` to `[batch, 512]`, bottlenecks `2048`.
     pub(in crate::ml) fn features(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let x = self.conv1.forward(x)?; // [batch, 64, h/2, w/2]
-        let x = self.bn1.forward(&x, mode)?.f_relu_()?;
-        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [batch, 64, h/4, w/4]
+        let mut x = self.bn1.forward(&x, mode)?.f_relu_()?;
+        if self.stem == Stem::Imagenet {
+            x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [batch, 64, h/4, w/4]
+        }
         for block in &self.blocks {
             x = block.forward(&x, mode)?;
         }
         x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1) // [batch, 512 or 2048]
     }
 
-    /// Maps features to `[batch, classes]`.
+    /// Maps features to logits.
     pub(in crate::ml) fn head(&self, features: &Tensor) -> Result<Tensor, TchError> {
         self.fc.forward(features)
     }

@@ -1,14 +1,11 @@
-//! Settings of training and sampling, resolved: nothing optional is left to guess.
-
-use std::path::PathBuf;
+//! Settings of a GAN's training, of sampling, and what all trainings share, resolved: nothing optional is left
+//! to guess.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::artifact::GanShape;
-use crate::artifact::Network;
-use crate::augment::Online;
 use crate::stage::Course;
 
 /// Rule that turns gradients into steps.
@@ -123,78 +120,6 @@ pub struct Sampling {
     pub latent: LatentDistribution,
     /// Images made at once; changes nothing but memory and speed.
     pub batch_size: usize,
-}
-
-/// How the images of a batch are mixed with each other, if at all; both alphas are more than 0.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Mixing {
-    /// Alpha of `MixUp`'s beta distribution.
-    pub mixup: Option<f64>,
-    /// Alpha of `CutMix`'s beta distribution.
-    pub cutmix: Option<f64>,
-}
-
-impl Mixing {
-    /// Returns whether anything is mixed.
-    pub fn mixes(self) -> bool {
-        self.mixup.is_some() || self.cutmix.is_some()
-    }
-}
-
-/// Settings of a classifier training with cross-entropy.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClassifierSettings {
-    /// The architecture.
-    pub network: Network,
-    /// Images in a batch; a last batch of one image is dropped, since batch normalisation needs two.
-    pub batch_size: usize,
-    /// Epochs, step sizes and checkpoints.
-    pub course: Course,
-    /// Rule that turns gradients into steps.
-    pub optimiser: Optimiser,
-    /// Adam's betas.
-    pub betas: (f64, f64),
-    /// What SGD keeps of its last step.
-    pub momentum: f64,
-    /// L2 penalty, added to the gradients; `AdamW`'s decay.
-    pub weight_decay: f64,
-    /// Passes from which each image is drawn anew each time it is shown.
-    pub online: Option<Online>,
-    /// How the images of a batch are mixed.
-    pub mixing: Mixing,
-    /// Means of red, green and blue (0-1) that are subtracted.
-    pub mean: [f64; 3],
-    /// Deviations of red, green and blue by which the rest is divided.
-    pub deviation: [f64; 3],
-    /// Starting weights in torchvision's names; the last layer is left out where its shape differs.
-    pub weights: Option<PathBuf>,
-    /// Whether the weights of the epoch with the best validation accuracy are kept, not the last.
-    pub keep_best: bool,
-    /// How exactly the network computes.
-    pub exactness: Exactness,
-}
-
-impl ClassifierSettings {
-    /// Returns those of a plain training: PyTorch's Adam on images as they are, scaled to -1 to 1, from a random
-    /// start to the last epoch, in single precision.
-    pub fn new(network: Network, batch_size: usize, course: Course) -> Self {
-        Self {
-            network,
-            batch_size,
-            course,
-            optimiser: Optimiser::Adam,
-            betas: (0.9, 0.999),
-            momentum: 0.0,
-            weight_decay: 0.0,
-            online: None,
-            mixing: Mixing::default(),
-            mean: [0.5; 3],
-            deviation: [0.5; 3],
-            weights: None,
-            keep_best: false,
-            exactness: Exactness::default(),
-        }
-    }
 }
 
 /// Feature vectors of an image set: what a classifier's last layer sees.

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use rayon::ThreadPool;
 use rayon::ThreadPoolBuilder;
 use rayon::iter::IndexedParallelIterator;
+use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSliceMut;
 
@@ -40,18 +41,19 @@ impl<'a> Showing<'a> {
         Ok(Self { set, online, seed, pool: Arc::new(pool.map_err(refused)?) })
     }
 
-    /// Hands over each batch of an epoch with its pixels, `[batch, height, width, 3]`, in order.
+    /// Hands over each of some batches with its pixels, `[batch, height, width, 3]`, in order. `draw` numbers, for
+    /// each batch, the draw of an image's looks: with the same number it looks the same.
     pub(in crate::ml) fn each(
         &self,
-        epoch: usize,
+        draw: impl Fn(usize) -> usize + Send,
         batches: &[Vec<usize>],
         mut take: impl FnMut(usize, &[u8]) -> Result<(), StageError>,
     ) -> Result<(), StageError> {
         let (send, made) = mpsc::sync_channel(AHEAD);
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                for indices in batches {
-                    if send.send(self.batch(epoch, indices)).is_err() {
+                for (number, indices) in batches.iter().enumerate() {
+                    if send.send(self.batch(draw(number), indices)).is_err() {
                         return; // nobody takes it any more
                     }
                 }
@@ -60,17 +62,21 @@ impl<'a> Showing<'a> {
         })
     }
 
-    /// Draws images: what an image looks like depends on the epoch and on its id, and on nothing else.
-    fn batch(&self, epoch: usize, indices: &[usize]) -> Vec<u8> {
+    /// Draws images: what an image looks like depends on the number of the draw and on its id, and, where it is in
+    /// the batch already, on how often.
+    fn batch(&self, draw: usize, indices: &[usize]) -> Vec<u8> {
         let size = self.set.bytes_per_image();
         let mut batch = vec![0; indices.len() * size];
-        let seed = self.seed.number(epoch as u64);
+        let seed = self.seed.number(draw as u64);
+        let images = indices.par_iter().enumerate();
         self.pool.install(|| {
-            batch.par_chunks_exact_mut(size).zip(indices).for_each(|(to, index)| {
+            batch.par_chunks_exact_mut(size).zip(images).for_each(|(to, (place, index))| {
                 let sample = &self.set.samples[*index];
                 let pixels = self.set.image(*index).to_vec();
                 let mut image = Rgb::new(self.set.height, self.set.width, pixels);
+                let before = indices[..place].iter().filter(|other| *other == index).count();
                 let (classes, seed) = (&self.set.classes, seed.named(&sample.id));
+                let seed = if before == 0 { seed } else { seed.number(before as u64) };
                 self.online.show(&mut image, sample.label, classes, seed);
                 to.copy_from_slice(&image.pixels);
             });
@@ -111,7 +117,7 @@ mod tests {
             all.push(pixels.to_vec());
             Ok(())
         };
-        showing.each(epoch, batches, &mut take).unwrap();
+        showing.each(|_| epoch, batches, &mut take).unwrap();
         all
     }
 
@@ -129,15 +135,27 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_is_in_a_batch_twice_looks_another_way() {
+        let twice = shown(1, 0, &[vec![3, 3, 3]]);
+        let [one, two, three] = [0, 1, 2].map(|place| &twice[0][place * 48..][..48]);
+        assert!(one != two && two != three && one != three);
+        assert!(one == shown(1, 0, &[vec![3]])[0]);
+    }
+
+    #[test]
     fn what_fails_on_the_way_ends_the_epoch() {
         let (set, online) = (set(40), Online::default());
         let showing = Showing::new(&set, &online, Seed(1), 2).unwrap();
         let batches = vec![vec![0]; 100];
         let mut taken = 0;
-        let end = showing.each(0, &batches, |_, _| {
-            taken += 1;
-            if taken == 3 { Err(StageError::data("enough")) } else { Ok(()) }
-        });
+        let end = showing.each(
+            |_| 0,
+            &batches,
+            |_, _| {
+                taken += 1;
+                if taken == 3 { Err(StageError::data("enough")) } else { Ok(()) }
+            },
+        );
         assert_eq!((end.unwrap_err().to_string(), taken), ("enough".to_owned(), 3));
     }
 }

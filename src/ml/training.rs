@@ -18,8 +18,13 @@ const BETWEEN_TICKS: f64 = 0.5;
 
 /// A model that is being trained.
 pub(in crate::ml) trait Training {
-    /// Columns of the history; the first is `epoch`.
+    /// Columns that every history has; the first is `epoch`.
     const COLUMNS: &'static [&'static str];
+
+    /// Returns the columns of the history.
+    fn columns(&self) -> Vec<&'static str> {
+        Self::COLUMNS.to_vec()
+    }
 
     /// Passes once over the images and returns the numbers of all columns but `epoch`. Its result
     /// depends on nothing but the state before it and the epoch's place.
@@ -27,6 +32,11 @@ pub(in crate::ml) trait Training {
 
     /// Refuses to go on with a training that is past saving, by what its epochs came to.
     fn check(history: &History) -> Result<(), StageError>;
+
+    /// Returns whether it ends after so many epochs, whatever its course says. Follows from the state alone.
+    fn is_over(&self, _epochs: usize) -> bool {
+        false
+    }
 
     /// Adds what belongs to the end of the last epoch alone, and to no state on the way.
     fn finish(&mut self, _epochs: usize) -> Result<(), StageError> {
@@ -107,8 +117,9 @@ pub(in crate::ml) fn run<T: Training>(
     training: &mut T,
 ) -> Result<History, StageError> {
     let of = course.epochs();
-    let mut history = History::new(T::COLUMNS);
-    if let Some(found) = checkpoint::furthest(cx, course, T::COLUMNS, &training.save()?)? {
+    let columns = training.columns();
+    let mut history = History::new(&columns);
+    if let Some(found) = checkpoint::furthest(cx, course, &columns, &training.save()?)? {
         training.restore(&found.state)?;
         history = found.history;
         cx.observer.note(&format!("goes on after epoch {} of {of}", found.epoch));
@@ -117,10 +128,15 @@ pub(in crate::ml) fn run<T: Training>(
     let first = history.rows.len();
     let mut progress = Progress::new(cx, first, of);
     for (epoch, learning_rate) in course.learning_rates().enumerate().skip(first) {
+        if training.is_over(epoch) {
+            cx.observer
+                .note(&format!("ends after epoch {epoch} of {of}: it no longer gets better"));
+            break;
+        }
         let mut row = training.epoch(Place { epoch, learning_rate }, &mut progress)?;
         let done = epoch + 1;
         row.insert(0, done as f64);
-        let named = T::COLUMNS.iter().map(|&name| name.to_owned()).zip(row.iter().copied());
+        let named = columns.iter().map(|&name| name.to_owned()).zip(row.iter().copied());
         let values = named.skip(1).filter(|(_, value)| value.is_finite()).collect();
         history.push(row);
         T::check(&history)?; // before a checkpoint from which every other training would go on
@@ -136,7 +152,7 @@ pub(in crate::ml) fn run<T: Training>(
             return Err(StageError::Cancelled);
         }
     }
-    training.finish(of)?;
+    training.finish(history.rows.len())?;
     Ok(history)
 }
 

@@ -1,7 +1,8 @@
 //! The course of a training: how many epochs at which step size, and which states on the way are kept.
 //!
 //! Two trainings that differ in nothing but their courses go the same way for as long as those agree:
-//! what the first one reached, the second goes on from. Knows nothing of networks or files.
+//! what the first one reached, the second goes on from. A course that looks at its end from the first step on
+//! agrees with itself alone. Knows nothing of networks or files.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +45,7 @@ pub enum Keep {
     /// None.
     None,
     /// Those at the end of each stretch of the schedule: a longer training, and one with another
-    /// stretch after them, go on from there.
+    /// stretch after them, go on from there. None where the step size looks at the end.
     #[default]
     Ends,
     /// All.
@@ -63,6 +64,9 @@ pub struct Course {
     /// Stretches, in order; neighbours differ in their step size.
     phases: Vec<Phase>,
     checkpoints: Checkpoints,
+    /// Optimiser steps in an epoch, where it is no pass over the images.
+    round: Option<usize>,
+    looks_ahead: bool,
 }
 
 impl Course {
@@ -77,12 +81,34 @@ impl Course {
                 _ => phases.push(*phase),
             }
         }
-        Self { phases, checkpoints }
+        Self { phases, checkpoints, round: None, looks_ahead: false }
     }
 
     /// Returns a course of one stretch, with the checkpoints that are kept unless told otherwise.
     pub fn single(epochs: usize, learning_rate: f64) -> Self {
         Self::new(&[Phase { epochs, learning_rate }], Checkpoints::default())
+    }
+
+    /// Returns the course with so many optimiser steps in each epoch, in the place of a pass over the images.
+    #[must_use]
+    pub fn in_rounds(self, round: Option<usize>) -> Self {
+        Self { round, ..self }
+    }
+
+    /// Returns the course as one of which every state hangs on where it ends.
+    #[must_use]
+    pub fn looking_ahead(self, looks_ahead: bool) -> Self {
+        Self { looks_ahead, ..self }
+    }
+
+    /// Returns the optimiser steps in an epoch, where it is no pass over the images.
+    pub fn round(&self) -> Option<usize> {
+        self.round
+    }
+
+    /// Returns whether every state on the way hangs on where it ends, so that no other training can go on from it.
+    pub fn looks_ahead(&self) -> bool {
+        self.looks_ahead
     }
 
     /// Returns the number of epochs in all.
@@ -95,9 +121,9 @@ impl Course {
         self.phases.iter().flat_map(|phase| std::iter::repeat_n(phase.learning_rate, phase.epochs))
     }
 
-    /// Returns the course up to an epoch, which is what decides the state after it.
+    /// Returns the course up to an epoch, which is what decides the state after it: all of one that looks ahead.
     pub fn until(&self, epoch: usize) -> Vec<Phase> {
-        let mut left = epoch;
+        let mut left = if self.looks_ahead { self.epochs() } else { epoch };
         let mut phases = Vec::new();
         for phase in &self.phases {
             let epochs = phase.epochs.min(left);
@@ -111,6 +137,10 @@ impl Course {
 
     /// Returns the number of epochs that two courses have in common, from the first on.
     pub fn in_common(&self, other: &Self) -> usize {
+        let alike = (self.round, self.looks_ahead) == (other.round, other.looks_ahead);
+        if !alike || self.looks_ahead && self.phases != other.phases {
+            return 0;
+        }
         let mut common = 0;
         for (one, two) in self.phases.iter().zip(&other.phases) {
             if one.learning_rate != two.learning_rate {
@@ -135,7 +165,7 @@ impl Course {
     pub fn stays(&self, epochs: usize) -> bool {
         match self.checkpoints.keep {
             Keep::None => false,
-            Keep::Ends => self.ends().contains(&epochs),
+            Keep::Ends => !self.looks_ahead && self.ends().contains(&epochs),
             Keep::All => true,
         }
     }
@@ -151,7 +181,12 @@ impl Course {
     /// Returns the name of a checkpoint that stays: that of this course and of every other that is the
     /// same until then.
     pub fn lasting(&self, epochs: usize) -> String {
-        let way = Digest::of_value(&self.until(epochs)).to_string();
+        let until = self.until(epochs);
+        let way = match (self.round, self.looks_ahead) {
+            (None, false) => Digest::of_value(&until),
+            apart => Digest::of_value(&(until, apart)),
+        };
+        let way = way.to_string();
         format!("epoch-{epochs:06}-{}", &way[..16])
     }
 
@@ -213,6 +248,31 @@ mod tests {
             for epochs in 1..=one.epochs() {
                 let behind = two.epochs_behind(&one.checkpoint(epochs));
                 prop_assert_eq!(behind, (epochs <= common).then_some(epochs));
+            }
+        }
+
+        #[test]
+        fn a_course_that_looks_ahead_shares_nothing_but_with_itself(
+            one in phases(),
+            two in phases(),
+            ahead: bool,
+        ) {
+            let (one, two) = (course(&one).looking_ahead(true), course(&two).looking_ahead(ahead));
+            let common = if one == two { one.epochs() } else { 0 };
+            prop_assert_eq!((one.in_common(&two), two.in_common(&one)), (common, common));
+            for epochs in 1..=one.epochs() {
+                let behind = two.epochs_behind(&one.checkpoint(epochs));
+                prop_assert_eq!(behind, (common > 0).then_some(epochs));
+                prop_assert!(!one.stays(epochs));
+            }
+        }
+
+        #[test]
+        fn rounds_of_another_length_share_nothing(phases in phases(), other in 1_usize..9) {
+            let (one, two) = (course(&phases).in_rounds(Some(9)), course(&phases));
+            for two in [two.clone(), two.in_rounds(Some(other.min(8)))] {
+                prop_assert_eq!((one.in_common(&two), two.in_common(&one)), (0, 0));
+                prop_assert_eq!(two.epochs_behind(&one.checkpoint(1)), None);
             }
         }
 

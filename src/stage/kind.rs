@@ -88,6 +88,8 @@ pub struct StageKind {
     pub draws: fn(&Value) -> bool,
     /// Returns the course of a training; nothing for params that are none of this kind's.
     pub course: fn(&Value) -> Option<Course>,
+    /// Returns the optimiser steps of a training on so many images; nothing where it is none.
+    pub steps: fn(&Value, usize) -> Option<usize>,
     /// Returns the files from outside that the params name.
     pub sources: fn(&Value) -> Vec<SourceRef>,
     /// Returns the expected numbers of images by output port, or why it cannot run.
@@ -117,6 +119,7 @@ impl StageKind {
             resources: |value| S::resources(&params::typed::<S>(value)),
             draws: |value| S::draws(&params::typed::<S>(value)),
             course: |value| S::course(&params::read::<S>(value).ok()?),
+            steps: |value, images| S::steps(&params::read::<S>(value).ok()?, images),
             sources: |value| S::sources(&params::typed::<S>(value)),
             forecast: |value, known| S::forecast(&params::typed::<S>(value), known),
             run: run::<S>,

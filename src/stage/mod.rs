@@ -106,9 +106,14 @@ pub trait Stage {
         true
     }
 
-    /// Returns the course of a training; nothing for a kind that trains nothing, or where the result
-    /// looks at the end of the schedule, so that what came before is of no use to a longer one.
+    /// Returns the course of a training; nothing for a kind that trains nothing.
     fn course(_params: &Self::Params) -> Option<Course> {
+        None
+    }
+
+    /// Returns the optimiser steps of a training on so many images, where it goes to the end of its course; nothing
+    /// for a kind that trains nothing.
+    fn steps(_params: &Self::Params, _images: usize) -> Option<usize> {
         None
     }
 

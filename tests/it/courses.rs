@@ -91,6 +91,27 @@ fn arms_with_a_common_first_stretch_train_it_once() {
 }
 
 #[test]
+fn a_training_whose_step_sizes_look_at_its_end_goes_on_from_no_other() {
+    let Some(sandbox) = study() else { return };
+    let cosine = ["--set", "stages.fit.params.decay=cosine"];
+    let longer = [&cosine[..], &["--set", "stages.fit.params.epochs=3"]].concat();
+    for more in [&cosine[..], &longer] {
+        let arguments = [&["plan", "study.yaml"], more].concat();
+        let plan = sandbox.run(&arguments).ends_with(0).stdout;
+        let line = plan.lines().find(|line| line.contains("fit")).expect("a line for it");
+        let alone = "(its step sizes look at its end: it goes on from no other training)";
+        assert!(line.ends_with(alone), "{plan}");
+        let (_, said) = run(&sandbox, &[&["fit"], more].concat());
+        assert!(!said.contains("goes on after"), "{said}");
+    }
+    let plan = [&["plan", "study.yaml", "--format", "json"], &longer[..]].concat();
+    let told: Value = serde_json::from_str(&sandbox.run(&plan).ends_with(0).stdout).expect("JSON");
+    let fit = told["tasks"].as_array().expect("tasks").iter().find(|task| task["task"] == "fit");
+    let fit = fit.expect("a task");
+    assert_eq!((&fit["steps"], &fit["looks_ahead"]), (&Value::from(9), &Value::from(true)));
+}
+
+#[test]
 fn ctrl_c_saves_a_checkpoint_and_the_next_run_goes_on_from_there() {
     let Some(sandbox) = study() else { return };
     let long = "stages.gan.params.schedule=[{epochs: 24, learning_rate: 1.0e-3}]";

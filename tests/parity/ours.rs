@@ -19,6 +19,7 @@ use ablate::artifact::ImageSet;
 use ablate::artifact::Network;
 use ablate::artifact::Partition;
 use ablate::artifact::Sample;
+use ablate::artifact::Variant;
 use ablate::ml;
 use ablate::ml::ClassifierSettings;
 use ablate::seed::Seed;
@@ -121,10 +122,12 @@ fn answer(network: Network, weights: &Path, images: &Pictures) -> Value {
     let set = images.set();
     let classifier = Classifier {
         network,
+        variant: Variant::default(),
         classes: set.classes.clone(),
         size: (set.height, set.width),
         mean: images.mean,
         deviation: images.deviation,
+        round: None,
         weights: std::fs::read(weights).unwrap(),
         history: History::default(),
     };

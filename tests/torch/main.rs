@@ -7,6 +7,7 @@
 
 mod classifier;
 mod lab;
+mod options;
 mod parity;
 mod resume;
 mod steps;

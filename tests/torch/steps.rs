@@ -9,6 +9,7 @@ use ablate::artifact::CriticNorm;
 use ablate::artifact::GanShape;
 use ablate::artifact::History;
 use ablate::artifact::Network;
+use ablate::artifact::Variant;
 use ablate::ml;
 use ablate::ml::WganSettings;
 use ablate::stage::Checkpoints;
@@ -85,10 +86,12 @@ fn logits_by_the_statistics_of_a_batch_are_those_of_torchvision() {
         let images = parity::images(6, 64, 64);
         let classifier = Classifier {
             network,
+            variant: Variant::default(),
             classes: images.classes.clone(),
             size: (64, 64),
             mean: parity::MEAN,
             deviation: parity::DEVIATION,
+            round: None,
             weights: parity::formula(network),
             history: History::default(),
         };
