@@ -9,6 +9,8 @@ mod settings;
 #[cfg(feature = "torch")]
 mod answers;
 #[cfg(feature = "torch")]
+mod average;
+#[cfg(feature = "torch")]
 mod batch;
 #[cfg(feature = "torch")]
 mod checkpoint;
