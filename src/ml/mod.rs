@@ -23,9 +23,17 @@ mod densenet;
 #[cfg(feature = "torch")]
 mod device;
 #[cfg(feature = "torch")]
+mod diff_augment;
+#[cfg(feature = "torch")]
+mod doubling;
+#[cfg(feature = "torch")]
 mod failure;
 #[cfg(feature = "torch")]
+mod gan;
+#[cfg(feature = "torch")]
 mod generator;
+#[cfg(all(feature = "torch", test))]
+mod golden;
 #[cfg(feature = "torch")]
 mod health;
 #[cfg(feature = "torch")]
@@ -41,7 +49,11 @@ mod network;
 #[cfg(feature = "torch")]
 mod optimiser;
 #[cfg(feature = "torch")]
+mod pace;
+#[cfg(feature = "torch")]
 mod parameters;
+#[cfg(feature = "torch")]
+mod penalty;
 #[cfg(feature = "torch")]
 mod precision;
 #[cfg(feature = "torch")]
@@ -50,6 +62,10 @@ mod resnet;
 mod sampling;
 #[cfg(feature = "torch")]
 mod showing;
+#[cfg(feature = "torch")]
+mod side;
+#[cfg(feature = "torch")]
+mod spectral;
 #[cfg(feature = "torch")]
 mod training;
 #[cfg(feature = "torch")]
@@ -62,6 +78,7 @@ mod without_torch;
 
 pub use settings::ClassifierSettings;
 pub use settings::CriticLimit;
+pub use settings::DiffAugment;
 pub use settings::Exactness;
 pub use settings::Features;
 pub use settings::LatentDistribution;
@@ -69,6 +86,7 @@ pub use settings::Mixing;
 pub use settings::Optimiser;
 pub use settings::Precision;
 pub use settings::Sampling;
+pub use settings::WarmUp;
 pub use settings::WganSettings;
 
 #[cfg(feature = "torch")]

@@ -11,6 +11,7 @@ use crate::ml::checkpoint::State;
 use crate::stage::Context;
 use crate::stage::Course;
 use crate::stage::StageError;
+use crate::stage::StopWhen;
 use crate::stage::Tick;
 
 /// Seconds between two reports of progress within an epoch.
@@ -27,6 +28,11 @@ pub(in crate::ml) trait Training {
 
     /// Refuses to go on with a training that is past saving, by what its epochs came to.
     fn check(history: &History) -> Result<(), StageError>;
+
+    /// Returns the rule by which it ends before the course does, if there is one.
+    fn stop_when(&self) -> Option<&StopWhen> {
+        None
+    }
 
     /// Adds what belongs to the end of the last epoch alone, and to no state on the way.
     fn finish(&mut self, _epochs: usize) -> Result<(), StageError> {
@@ -99,8 +105,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Trains along a course, from the furthest checkpoint on that lies on it. Once the user has asked to
-/// stop, it ends the epoch, saves a checkpoint and gives up.
+/// Trains along a course, from the furthest checkpoint on that lies on it, to its end or to where the training's
+/// rule ends it. Once the user has asked to stop, it ends the epoch, saves a checkpoint and gives up.
 pub(in crate::ml) fn run<T: Training>(
     cx: &Context<'_>,
     course: &Course,
@@ -116,7 +122,17 @@ pub(in crate::ml) fn run<T: Training>(
     cx.keep_going()?;
     let first = history.rows.len();
     let mut progress = Progress::new(cx, first, of);
+    let is_over = |training: &T, history: &History| {
+        let why = training.stop_when().and_then(|rule| rule.reached(history));
+        if let Some(why) = &why {
+            cx.observer.note(&format!("ends after epoch {} of {of}: {why}", history.rows.len()));
+        }
+        why.is_some()
+    };
     for (epoch, learning_rate) in course.learning_rates().enumerate().skip(first) {
+        if is_over(training, &history) {
+            break; // also where a checkpoint was the end already
+        }
         let mut row = training.epoch(Place { epoch, learning_rate }, &mut progress)?;
         let done = epoch + 1;
         row.insert(0, done as f64);
@@ -136,7 +152,7 @@ pub(in crate::ml) fn run<T: Training>(
             return Err(StageError::Cancelled);
         }
     }
-    training.finish(of)?;
+    training.finish(history.rows.len())?;
     Ok(history)
 }
 
