@@ -24,6 +24,7 @@ pub use files::Files;
 pub use gan::CriticNorm;
 pub use gan::Gan;
 pub use gan::GanShape;
+pub use gan::Upsampling;
 pub use history::History;
 pub use image_set::CHANNELS;
 pub use image_set::ImageSet;

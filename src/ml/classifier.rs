@@ -371,8 +371,9 @@ impl Training for Fit<'_> {
         Ok(row)
     }
 
-    fn is_over(&self, epochs: usize) -> bool {
-        self.selection.is_over(epochs)
+    fn ended(&self, history: &History) -> Option<String> {
+        let is_over = self.selection.is_over(history.rows.len());
+        is_over.then(|| "it no longer gets better".to_owned())
     }
 
     fn check(history: &History) -> Result<(), StageError> {

@@ -8,7 +8,9 @@
 //! | fractionally strided, 5 x 5 | 128 x 32 x 32 | batch normalisation, ReLU |
 //! | fractionally strided, 5 x 5 | 3 x 64 x 64 | tanh |
 //!
-//! Other sizes have more or fewer layers, each halving the channels. Knows nothing of training.
+//! Other sizes have more or fewer layers, each halving the channels; in the place of the 5 x 5 there may be another
+//! way to double. A generator that is told the class has a vector of each, as long as the latent one, which enters
+//! behind it (Mirza and Osindero 2014). Knows nothing of training.
 
 use tch::Kind;
 use tch::TchError;
@@ -16,8 +18,9 @@ use tch::Tensor;
 
 use crate::artifact::CHANNELS;
 use crate::artifact::GanShape;
+use crate::ml::doubling::Doubling;
 use crate::ml::layers::BatchNorm;
-use crate::ml::layers::Doubling;
+use crate::ml::layers::Embedding;
 use crate::ml::layers::Linear;
 use crate::ml::layers::Mode;
 use crate::ml::parameters::Initial;
@@ -28,6 +31,8 @@ use crate::stage::StageError;
 pub(in crate::ml) const FIRST_SIDE: usize = 4;
 /// All weights of a DCGAN: normal with deviation 0.02 (Radford et al. 2015).
 pub(in crate::ml) const WEIGHT: Initial = Initial::Normal { mean: 0.0, deviation: 0.02 };
+/// Vectors of classes that enter beside latent ones (PyTorch's).
+const CLASS: Initial = Initial::Normal { mean: 0.0, deviation: 1.0 };
 /// Scales of batch normalisation, as the authors of DCGAN and WGAN draw them.
 pub(in crate::ml) const SCALE: Initial = Initial::Normal { mean: 1.0, deviation: 0.02 };
 
@@ -35,6 +40,7 @@ pub(in crate::ml) const SCALE: Initial = Initial::Normal { mean: 1.0, deviation:
 #[derive(Debug)]
 pub(in crate::ml) struct Generator {
     width: i64,
+    classes: Option<Embedding>,
     project: Linear,
     norms: Vec<BatchNorm>,
     doublings: Vec<Doubling>,
@@ -46,7 +52,7 @@ pub(in crate::ml) fn doublings(shape: &GanShape) -> Result<usize, StageError> {
     let fits = shape.size.is_multiple_of(FIRST_SIDE) && ratio.is_power_of_two() && ratio > 1;
     if !fits {
         let problem = format!("a GAN cannot make images of {0} x {0} pixels", shape.size);
-        return Err(StageError::data(problem).help("load images of size 8, 16, 32, 64 or 128"));
+        return Err(StageError::data(problem).help("load images of size 8, 16, 32, 64, 128 or 256"));
     }
     let count = ratio.ilog2() as usize;
     let narrowest = 1 << (count - 1);
@@ -70,7 +76,11 @@ impl Generator {
     pub(in crate::ml) fn new(mut scope: Scope<'_>, shape: &GanShape) -> Result<Self, StageError> {
         let count = doublings(shape)?;
         let width = shape.generator_width as i64;
-        let inputs = shape.latent as i64;
+        let latent = shape.latent as i64;
+        let classes = (shape.conditions > 0)
+            .then(|| Embedding::new(scope.at("classes"), (shape.conditions, latent), CLASS))
+            .transpose()?;
+        let inputs = if classes.is_some() { 2 * latent } else { latent };
         let outputs = width * (FIRST_SIDE * FIRST_SIDE) as i64;
         let zero = Some(Initial::Constant(0.0));
         let project = Linear::new(scope.at("project"), (inputs, outputs), WEIGHT, zero)?;
@@ -81,18 +91,30 @@ impl Generator {
             let last = index + 1 == count;
             let to = if last { CHANNELS as i64 } else { from / 2 };
             let scope_of_layer = scope.at(format!("doublings.{index}"));
-            doublings.push(Doubling::new(scope_of_layer, (from, to), WEIGHT)?);
+            doublings.push(Doubling::new(scope_of_layer, (from, to), shape.upsampling, WEIGHT)?);
             if !last {
                 norms.push(BatchNorm::new(scope.at(format!("norms.{}", index + 1)), to, SCALE)?);
             }
         }
-        Ok(Self { width, project, norms, doublings })
+        Ok(Self { width, classes, project, norms, doublings })
     }
 
-    /// Maps `[batch, latent]` to images `[batch, 3, size, size]` from -1 to 1.
-    pub(in crate::ml) fn forward(&self, z: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+    /// Maps `[batch, latent]`, and classes `[batch]` where it is told them, to images `[batch, 3, size, size]` from
+    /// -1 to 1.
+    pub(in crate::ml) fn forward(
+        &self,
+        z: &Tensor,
+        classes: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor, TchError> {
         let side = FIRST_SIDE as i64;
-        let mut x = self.project.forward(z)?.f_view([-1, self.width, side, side])?;
+        let told = self.classes.as_ref().zip(classes);
+        let told = told.map(|(vectors, classes)| vectors.forward(classes)).transpose()?;
+        let input = match told {
+            Some(vectors) => Tensor::f_cat(&[z, &vectors.f_to_kind(z.kind())?], 1)?,
+            None => z.shallow_clone(),
+        };
+        let mut x = self.project.forward(&input)?.f_view([-1, self.width, side, side])?;
         for (norm, doubling) in self.norms.iter().zip(&self.doublings) {
             x = doubling.forward(&norm.forward(&x, mode)?.f_relu_()?)?; // half as deep, twice as wide
         }

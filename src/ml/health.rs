@@ -33,7 +33,7 @@ pub(in crate::ml) fn check_gan(history: &History) -> Result<(), StageError> {
     if last("wasserstein") == Some(0.0) {
         let problem =
             format!("the critic scores all images the same in epoch {epoch}, so nobody learns");
-        let help = "widen `clip`, or take `gradient_penalty` in its place; lower the learning rate";
+        let help = "widen `clip`, or take `spectral_norm` or `gradient_penalty` in its place; lower the learning rate";
         return Err(StageError::data(problem).help(help));
     }
     let diversity = history.column("diversity").unwrap_or_default();
@@ -45,7 +45,7 @@ pub(in crate::ml) fn check_gan(history: &History) -> Result<(), StageError> {
                 now * 100.0,
                 was * 100.0
             );
-            let help = "take more `critic_steps`, `gradient_penalty` in the place of `clip`, or a lower learning rate";
+            let help = "take more `critic_steps`, `spectral_norm` or `gradient_penalty` in the place of `clip`, `diff_augment`, or a lower learning rate";
             Err(StageError::data(problem).help(help))
         }
         _ => Ok(()),
@@ -95,8 +95,8 @@ mod tests {
         insta::assert_snapshot!(all.join("\n"), @"
         the critic loss is NaN after epoch 2; lower the learning rate; with `precision: bf16`, try `fp32`
         the critic loss is -3000000 after epoch 1; lower the learning rate; with `precision: bf16`, try `fp32`
-        the critic scores all images the same in epoch 1, so nobody learns; widen `clip`, or take `gradient_penalty` in its place; lower the learning rate
-        the generator makes one image over and over after epoch 2: its images differ by 0.10 % of what real ones do, and did by 30 %; take more `critic_steps`, `gradient_penalty` in the place of `clip`, or a lower learning rate
+        the critic scores all images the same in epoch 1, so nobody learns; widen `clip`, or take `spectral_norm` or `gradient_penalty` in its place; lower the learning rate
+        the generator makes one image over and over after epoch 2: its images differ by 0.10 % of what real ones do, and did by 30 %; take more `critic_steps`, `spectral_norm` or `gradient_penalty` in the place of `clip`, `diff_augment`, or a lower learning rate
         ");
     }
 

@@ -25,6 +25,15 @@ pub(in crate::ml) enum Mode {
     Use,
 }
 
+/// A layer with a weight.
+pub(in crate::ml) trait Weighted {
+    /// Returns the weight.
+    fn weight(&self) -> &Tensor;
+
+    /// Returns the layer with another weight in the place of its own.
+    fn with(&self, weight: Tensor) -> Self;
+}
+
 /// A square convolution without bias.
 #[derive(Debug)]
 pub(in crate::ml) struct Conv {
@@ -50,29 +59,6 @@ impl Conv {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let x = x.f_to_kind(self.weight.kind())?;
         x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], 1)
-    }
-}
-
-/// A 5 x 5 fractionally-strided convolution without bias that doubles height and width exactly.
-#[derive(Debug)]
-pub(in crate::ml) struct Doubling {
-    weight: Tensor,
-}
-
-impl Doubling {
-    /// Makes the layer: `[inputs, outputs, 5, 5]`.
-    pub(in crate::ml) fn new(
-        mut scope: Scope<'_>,
-        (inputs, outputs): (i64, i64),
-        initial: Initial,
-    ) -> Result<Self, StageError> {
-        Ok(Self { weight: scope.trainable("weight", &[inputs, outputs, 5, 5], initial)? })
-    }
-
-    /// Maps `[batch, inputs, h, w]` to `[batch, outputs, 2h, 2w]`: `2(h - 1) - 2*2 + 5 + 1 = 2h`.
-    pub(in crate::ml) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        let x = x.f_to_kind(self.weight.kind())?;
-        x.f_conv_transpose2d(&self.weight, None::<&Tensor>, [2, 2], [2, 2], [1, 1], 1, [1, 1])
     }
 }
 
@@ -162,5 +148,57 @@ impl Linear {
         let kind = self.weight.kind();
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
         x.f_to_kind(kind)?.f_linear(&self.weight, bias)
+    }
+}
+
+/// A vector for each class.
+#[derive(Debug)]
+pub(in crate::ml) struct Embedding {
+    weight: Tensor,
+}
+
+impl Embedding {
+    /// Makes the layer: `[classes, length]`.
+    pub(in crate::ml) fn new(
+        mut scope: Scope<'_>,
+        (classes, length): (usize, i64),
+        initial: Initial,
+    ) -> Result<Self, StageError> {
+        Ok(Self { weight: scope.trainable("weight", &[classes as i64, length], initial)? })
+    }
+
+    /// Maps classes `[batch]` to vectors `[batch, length]`.
+    pub(in crate::ml) fn forward(&self, classes: &Tensor) -> Result<Tensor, TchError> {
+        self.weight.f_index_select(0, classes)
+    }
+}
+
+impl Weighted for Conv {
+    fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    fn with(&self, weight: Tensor) -> Self {
+        Self { weight, ..*self }
+    }
+}
+
+impl Weighted for Linear {
+    fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    fn with(&self, weight: Tensor) -> Self {
+        Self { weight, bias: self.bias.as_ref().map(Tensor::shallow_clone) }
+    }
+}
+
+impl Weighted for Embedding {
+    fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    fn with(&self, weight: Tensor) -> Self {
+        Self { weight }
     }
 }

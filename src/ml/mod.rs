@@ -4,7 +4,6 @@
 //! functions and answers each with [`StageError::WithoutTorch`](crate::stage::StageError).
 //! Knows tensors and epochs; does not know manifests, kinds or the cache.
 
-mod classifier_settings;
 mod settings;
 
 #[cfg(feature = "torch")]
@@ -24,11 +23,19 @@ mod densenet;
 #[cfg(feature = "torch")]
 mod device;
 #[cfg(feature = "torch")]
+mod diff_augment;
+#[cfg(feature = "torch")]
+mod doubling;
+#[cfg(feature = "torch")]
 mod failure;
 #[cfg(feature = "torch")]
 mod frozen;
 #[cfg(feature = "torch")]
+mod gan;
+#[cfg(feature = "torch")]
 mod generator;
+#[cfg(all(feature = "torch", test))]
+mod golden;
 #[cfg(feature = "torch")]
 mod health;
 #[cfg(feature = "torch")]
@@ -48,9 +55,13 @@ mod network;
 #[cfg(feature = "torch")]
 mod optimiser;
 #[cfg(feature = "torch")]
+mod pace;
+#[cfg(feature = "torch")]
 mod parameters;
 #[cfg(feature = "torch")]
 mod passes;
+#[cfg(feature = "torch")]
+mod penalty;
 #[cfg(feature = "torch")]
 mod precision;
 #[cfg(feature = "torch")]
@@ -61,6 +72,10 @@ mod sampling;
 mod selection;
 #[cfg(feature = "torch")]
 mod showing;
+#[cfg(feature = "torch")]
+mod side;
+#[cfg(feature = "torch")]
+mod spectral;
 #[cfg(feature = "torch")]
 mod step_size;
 #[cfg(feature = "torch")]
@@ -75,24 +90,26 @@ mod wgan;
 #[cfg(not(feature = "torch"))]
 mod without_torch;
 
-pub use classifier_settings::ClassWeights;
-pub use classifier_settings::ClassifierSettings;
-pub use classifier_settings::Decay;
-pub use classifier_settings::Draw;
-pub use classifier_settings::Freeze;
-pub use classifier_settings::LossSettings;
-pub use classifier_settings::Metric;
-pub use classifier_settings::Mixing;
-pub use classifier_settings::WeightRule;
-pub use classifier_settings::steps_in_a_pass;
+pub use settings::ClassWeights;
+pub use settings::ClassifierSettings;
 pub use settings::CriticLimit;
+pub use settings::Decay;
+pub use settings::DiffAugment;
+pub use settings::Draw;
 pub use settings::Exactness;
 pub use settings::Features;
+pub use settings::Freeze;
 pub use settings::LatentDistribution;
+pub use settings::LossSettings;
+pub use settings::Metric;
+pub use settings::Mixing;
 pub use settings::Optimiser;
 pub use settings::Precision;
 pub use settings::Sampling;
+pub use settings::WarmUp;
+pub use settings::WeightRule;
 pub use settings::WganSettings;
+pub use settings::steps_in_a_pass;
 
 #[cfg(feature = "torch")]
 pub use answers::classify;

@@ -267,20 +267,38 @@ impl Scope<'_> {
         initial: Initial,
     ) -> Result<Tensor, StageError> {
         let name = format!("{}{name}", self.prefix);
-        let tensor = match (initial, self.parameters.seed) {
+        let tensor = self.first(&name, shape, initial)?;
+        let (used, kept) = (tensor.shallow_clone(), tensor.shallow_clone());
+        self.parameters.trainable.insert(name, Trainable { used, kept });
+        Ok(tensor)
+    }
+
+    /// Makes a tensor that is not trained but belongs to the network, with first numbers that are drawn.
+    pub(in crate::ml) fn drawn(
+        &mut self,
+        name: &str,
+        shape: &[i64],
+        initial: Initial,
+    ) -> Result<Tensor, StageError> {
+        let name = format!("{}{name}", self.prefix);
+        let tensor = self.first(&name, shape, initial)?;
+        self.parameters.buffers.insert(name, tensor.shallow_clone());
+        Ok(tensor)
+    }
+
+    /// Returns the first numbers of a tensor.
+    fn first(&self, name: &str, shape: &[i64], initial: Initial) -> Result<Tensor, StageError> {
+        Ok(match (initial, self.parameters.seed) {
             (_, None) => Tensor::f_zeros(shape, (Kind::Float, Device::Cpu))?,
             (Initial::Constant(value), _) => {
                 Tensor::f_full(shape, f64::from(value), (Kind::Float, Device::Cpu))?
             }
             (initial, Some(seed)) => {
                 let length = shape.iter().product::<i64>() as usize;
-                let numbers = draw(seed.named(&name), length, initial)?;
+                let numbers = draw(seed.named(name), length, initial)?;
                 Tensor::f_from_slice(&numbers)?.f_view(shape)?
             }
-        };
-        let (used, kept) = (tensor.shallow_clone(), tensor.shallow_clone());
-        self.parameters.trainable.insert(name, Trainable { used, kept });
-        Ok(tensor)
+        })
     }
 
     /// Makes a tensor that is not trained but belongs to the network.

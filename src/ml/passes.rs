@@ -158,7 +158,9 @@ mod tests {
         let rare = drawn.iter().filter(|&&index| labels[index] == 2).count();
         assert!((rare as f64 - 10_000.0).abs() < 4.0 * 71.0, "{rare}"); // deviation 71
         let mut counts = vec![0_usize; 1000];
-        drawn.iter().for_each(|&index| counts[index] += 1);
+        for &index in &drawn {
+            counts[index] += 1;
+        }
         // 100 draws of each image of the rare class are expected, with a deviation of 10.
         assert!(counts[900..].iter().all(|count| (50..160).contains(count)), "{counts:?}");
         assert_ne!(passes.epoch(0), passes.epoch(1));

@@ -1,12 +1,28 @@
-//! Settings of a GAN's training, of sampling, and what all trainings share, resolved: nothing optional is left
-//! to guess.
+//! Settings of training and sampling, resolved: nothing optional is left to guess. Here what all trainings share.
+
+mod classifier;
+mod wgan;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::artifact::GanShape;
-use crate::stage::Course;
+pub use classifier::ClassWeights;
+pub use classifier::ClassifierSettings;
+pub use classifier::Decay;
+pub use classifier::Draw;
+pub use classifier::Freeze;
+pub use classifier::LossSettings;
+pub use classifier::Metric;
+pub use classifier::Mixing;
+pub use classifier::WeightRule;
+pub use classifier::steps_in_a_pass;
+pub use wgan::CriticLimit;
+pub use wgan::DiffAugment;
+pub use wgan::LatentDistribution;
+pub use wgan::Sampling;
+pub use wgan::WarmUp;
+pub use wgan::WganSettings;
 
 /// Rule that turns gradients into steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,81 +61,6 @@ pub struct Exactness {
     pub precision: Precision,
     /// Whether a GPU keeps to algorithms that give the same bits each time; a CPU always does.
     pub deterministic: bool,
-}
-
-/// How the critic is kept Lipschitz.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum CriticLimit {
-    /// Every trainable number of the critic is clamped to `[-c, c]` after each step
-    /// (Arjovsky et al. 2017).
-    Clip(f64),
-    /// `lambda * E[(||grad D(x)|| - 1)^2]` is added to the critic's loss (Gulrajani et al. 2017).
-    GradientPenalty(f64),
-}
-
-/// Settings of a WGAN training.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WganSettings {
-    /// What decides the tensors.
-    pub shape: GanShape,
-    /// Distribution of latent vectors during training.
-    pub latent: LatentDistribution,
-    /// Images in a batch; the last batch of an epoch may be smaller.
-    pub batch_size: usize,
-    /// Epochs, step sizes and checkpoints.
-    pub course: Course,
-    /// Critic steps for each generator step.
-    pub critic_steps: usize,
-    /// How the critic is kept Lipschitz.
-    pub limit: CriticLimit,
-    /// Rule for both networks.
-    pub optimiser: Optimiser,
-    /// Adam's betas.
-    pub betas: (f64, f64),
-    /// Epochs between two sample grids; 0 means one, at the end.
-    pub grid_every: usize,
-    /// How exactly both networks compute.
-    pub exactness: Exactness,
-}
-
-impl WganSettings {
-    /// Returns those of the first WGAN (Arjovsky et al. 2017): RMSprop, five critic steps for each of the
-    /// generator's, clipping to 0.01; latent vectors uniform, one sample grid, single precision.
-    pub fn new(shape: GanShape, batch_size: usize, course: Course) -> Self {
-        Self {
-            shape,
-            latent: LatentDistribution::Uniform,
-            batch_size,
-            course,
-            critic_steps: 5,
-            limit: CriticLimit::Clip(0.01),
-            optimiser: Optimiser::Rmsprop,
-            betas: (0.0, 0.9),
-            grid_every: 0,
-            exactness: Exactness::default(),
-        }
-    }
-}
-
-/// Distribution of the numbers of a latent vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LatentDistribution {
-    /// Normal, mean 0, deviation 1.
-    Normal,
-    /// Uniform from -1 to 1.
-    Uniform,
-}
-
-/// What to draw from a generator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sampling {
-    /// Number of images.
-    pub count: usize,
-    /// Distribution of latent vectors.
-    pub latent: LatentDistribution,
-    /// Images made at once; changes nothing but memory and speed.
-    pub batch_size: usize,
 }
 
 /// Feature vectors of an image set: what a classifier's last layer sees.

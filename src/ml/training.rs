@@ -33,9 +33,10 @@ pub(in crate::ml) trait Training {
     /// Refuses to go on with a training that is past saving, by what its epochs came to.
     fn check(history: &History) -> Result<(), StageError>;
 
-    /// Returns whether it ends after so many epochs, whatever its course says. Follows from the state alone.
-    fn is_over(&self, _epochs: usize) -> bool {
-        false
+    /// Returns why it ends after the epochs of a history, before its course does. Follows from its state and the
+    /// history alone.
+    fn ended(&self, _history: &History) -> Option<String> {
+        None
     }
 
     /// Adds what belongs to the end of the last epoch alone, and to no state on the way.
@@ -109,8 +110,8 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Trains along a course, from the furthest checkpoint on that lies on it. Once the user has asked to
-/// stop, it ends the epoch, saves a checkpoint and gives up.
+/// Trains along a course, from the furthest checkpoint on that lies on it, to its end or to where the training's
+/// rule ends it. Once the user has asked to stop, it ends the epoch, saves a checkpoint and gives up.
 pub(in crate::ml) fn run<T: Training>(
     cx: &Context<'_>,
     course: &Course,
@@ -128,10 +129,9 @@ pub(in crate::ml) fn run<T: Training>(
     let first = history.rows.len();
     let mut progress = Progress::new(cx, first, of);
     for (epoch, learning_rate) in course.learning_rates().enumerate().skip(first) {
-        if training.is_over(epoch) {
-            cx.observer
-                .note(&format!("ends after epoch {epoch} of {of}: it no longer gets better"));
-            break;
+        if let Some(why) = training.ended(&history) {
+            cx.observer.note(&format!("ends after epoch {epoch} of {of}: {why}"));
+            break; // also where a checkpoint was the end already
         }
         let mut row = training.epoch(Place { epoch, learning_rate }, &mut progress)?;
         let done = epoch + 1;

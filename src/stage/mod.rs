@@ -15,6 +15,7 @@ mod progress;
 mod resources;
 mod schema;
 mod source;
+mod stop;
 
 pub use crate::fetch::Address;
 pub use context::Context;
@@ -51,6 +52,7 @@ pub use resources::Resources;
 pub use source::Remote;
 pub use source::SourceKind;
 pub use source::SourceRef;
+pub use stop::StopWhen;
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -98,6 +98,7 @@ fn wgan(cx: &Context<'_>, wish: &Wish, steps: usize) {
         generator_width: 1024,
         critic_width: 64,
         critic_norm: CriticNorm::Batch,
+        ..GanShape::default()
     };
     let mut settings = WganSettings::new(shape, wish.batch, Course::single(steps, 1e-4));
     settings.exactness.precision = wish.precision;

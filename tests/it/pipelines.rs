@@ -88,6 +88,20 @@ fn every_study_can_be_planned_without_its_data() {
 }
 
 #[test]
+fn one_gan_for_each_class_reaches_the_training_on_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = build("ablations/gan-per-class.yaml", folder.path());
+    let tasks = |stage: &'static str| plan.tasks.iter().filter(move |task| task.stage == stage);
+    let classes: Vec<&str> =
+        tasks("gan").map(|task| task.params["classes"][0].as_str().unwrap()).collect();
+    assert_eq!(classes, ["0", "1", "2", "3", "4"]);
+    let sets = |task: &plan::Task| task.inputs.get("images").unwrap().iter().count();
+    let fits: Vec<usize> = tasks("fit").map(sets).collect();
+    assert_eq!(fits, [1, 1, 1, 1, 6, 6]);
+    assert_eq!(tasks("graded").count(), 0);
+}
+
+#[test]
 fn how_often_a_checkpoint_is_written_changes_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let recipes = |change: &str| -> Vec<_> {

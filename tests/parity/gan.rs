@@ -53,6 +53,7 @@ impl Job {
                 Some(_) => CriticNorm::Layer,
                 None => CriticNorm::Batch,
             },
+            ..GanShape::default()
         };
         let plain =
             WganSettings::new(shape, self.batch, Course::single(epochs, self.learning_rate));

@@ -6,6 +6,7 @@
 )]
 
 mod classifier;
+mod gan_options;
 mod lab;
 mod options;
 mod parity;

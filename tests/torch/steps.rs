@@ -180,6 +180,7 @@ fn ten_iterations_of_a_clipped_wgan_are_those_of_pytorch() {
         generator_width: 16,
         critic_width: 8,
         critic_norm: CriticNorm::Batch,
+        ..GanShape::default()
     };
     let settings = WganSettings::new(shape, 8, Course::single(expected.critic_loss.len(), 5e-5));
     let watcher = Watcher::default();

@@ -26,10 +26,15 @@ pub(crate) fn settings(limit: CriticLimit, epochs: usize) -> WganSettings {
         generator_width: 16,
         critic_width: 8,
         critic_norm: if clipped { CriticNorm::Batch } else { CriticNorm::Layer },
+        ..GanShape::default()
     };
     let course = Course::single(epochs, if clipped { 5e-4 } else { 2e-3 });
     let optimiser = if clipped { Optimiser::Rmsprop } else { Optimiser::Adam };
     WganSettings { critic_steps: 2, limit, optimiser, ..WganSettings::new(shape, 8, course) }
+}
+
+pub(crate) fn sampling(count: usize, batch_size: usize) -> Sampling {
+    Sampling { count, classes: Vec::new(), latent: LatentDistribution::Normal, batch_size }
 }
 
 fn train(settings: &WganSettings, count: usize) -> Gan {
@@ -65,7 +70,7 @@ fn a_gradient_penalty_teaches_the_generator_what_the_images_look_like() {
     let gan = train(&settings(CriticLimit::GradientPenalty(10.0), 60), 32);
     assert_eq!(gan.history.rows.len(), 60);
     let watcher = Watcher::default();
-    let sampling = Sampling { count: 16, latent: LatentDistribution::Normal, batch_size: 5 };
+    let sampling = sampling(16, 5);
     let pixels = ml::generate(&lab::context(&watcher, None), &gan, &sampling).unwrap();
     assert_eq!(pixels.len(), 16 * 16 * 16 * 3);
     // Real images have means of 88 (disc) and 162 (frame); an untrained generator gives 127.
@@ -78,7 +83,7 @@ fn images_do_not_depend_on_the_batches_they_are_drawn_in() {
     let gan = train(&settings(CriticLimit::Clip(0.01), 1), 16);
     let watcher = Watcher::default();
     let draw = |batch_size| {
-        let sampling = Sampling { count: 7, latent: LatentDistribution::Normal, batch_size };
+        let sampling = sampling(7, batch_size);
         ml::generate(&lab::context(&watcher, None), &gan, &sampling).unwrap()
     };
     let (one, all) = (draw(1), draw(64));

@@ -137,11 +137,9 @@ fn of_loss(params: &Params) -> Vec<ParamProblem> {
         problems.push(ParamProblem::at("label_smoothing", problem).help("leave one of them out"));
     }
     match &params.class_weights {
-        Some(ClassWeights::Each(weights)) => {
-            if weights.iter().any(|weight| *weight <= 0.0) {
-                let problem = "every weight is expected to be more than 0";
-                problems.push(ParamProblem::at("class_weights", problem));
-            }
+        Some(ClassWeights::Each(weights)) if weights.iter().any(|weight| *weight <= 0.0) => {
+            let problem = "every weight is expected to be more than 0";
+            problems.push(ParamProblem::at("class_weights", problem));
         }
         Some(ClassWeights::Rule(_)) if params.draw == Draw::Balanced => {
             let problem = "`draw: balanced` makes all classes count alike already";
