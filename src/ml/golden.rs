@@ -66,7 +66,7 @@ pub(in crate::ml) struct Change {
 }
 
 pub(in crate::ml) fn golden() -> Golden {
-    serde_json::from_str(include_str!("../../tests/golden/gan.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/golden/gan.json")).expect("the script wrote it")
 }
 
 /// Numbers from -1 to 1: `SplitMix64` at the places after the name's FNV-1a hash.
@@ -91,9 +91,9 @@ pub(in crate::ml) fn formula(name: &str, shape: &[i64]) -> Tensor {
 
 /// Fills a network by formula, and gives it its place.
 fn fill(parameters: &mut Parameters) {
-    for (name, tensor) in parameters.named().unwrap() {
+    for (name, tensor) in parameters.named().expect("tensors") {
         if tensor.kind() == Kind::Int64 {
-            assert!(parameters.set(&name, &Tensor::from_slice(&[3_i64])).unwrap());
+            assert!(parameters.set(&name, &Tensor::from_slice(&[3_i64])).expect("a counter"));
             continue;
         }
         let x = formula(&name, &tensor.size());
@@ -104,9 +104,9 @@ fn fill(parameters: &mut Parameters) {
             (_, "weight") => x * 0.2 + 1.0,
             _ => x * 0.1,
         };
-        assert!(parameters.set(&name, &x).unwrap());
+        assert!(parameters.set(&name, &x).expect("a tensor"));
     }
-    parameters.place(Device::Cpu, Bits::ThirtyTwo).unwrap();
+    parameters.place(Device::Cpu, Bits::ThirtyTwo).expect("memory");
 }
 
 fn shape(conditions: usize) -> GanShape {
@@ -127,7 +127,8 @@ fn classes(conditions: usize) -> Option<Tensor> {
 /// Compares every so many numbers of a tensor with those expected.
 #[track_caller]
 pub(in crate::ml) fn assert_close(about: &str, found: &Tensor, every: usize, expected: &[f64]) {
-    let found = Vec::<f64>::try_from(found.detach().to_kind(Kind::Double).reshape([-1])).unwrap();
+    let found =
+        Vec::<f64>::try_from(found.detach().to_kind(Kind::Double).reshape([-1])).expect("numbers");
     let found: Vec<f64> = found.into_iter().step_by(every).collect();
     assert_eq!(found.len(), expected.len(), "{about}");
     for (found, expected) in found.iter().zip(expected) {

@@ -180,10 +180,8 @@ fn disc(pixels: &[u8]) -> f64 {
     let (mut middle, mut rim) = ((0.0, 0.0), (0.0, 0.0));
     for (place, value) in pixels.chunks_exact(3).enumerate() {
         let inside = |at: usize| (4..12).contains(&at);
-        let part = match inside(place % 16) && inside(place / 16 % 16) {
-            true => &mut middle,
-            false => &mut rim,
-        };
+        let is_inside = inside(place % 16) && inside(place / 16 % 16);
+        let part = if is_inside { &mut middle } else { &mut rim };
         *part = (part.0 + f64::from(value[0]), part.1 + 1.0);
     }
     middle.0 / middle.1 - rim.0 / rim.1
