@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::stage::ParamProblem;
 
+/// Most names that are listed where an unknown one is found.
+const FEW: usize = 12;
+
 /// Returns every way in which a value breaks a schema.
 pub(crate) fn problems(schema: &Value, value: &Value) -> Vec<ParamProblem> {
     let empty = Value::Object(serde_json::Map::new());
@@ -81,10 +84,11 @@ impl<'a> Check<'a> {
                     let near = nearest(name, &names);
                     let help = near.map(|near| format!("did you mean `{near}`?"));
                     let known = match names.as_slice() {
-                        [] => "there are none".to_owned(),
-                        names => format!("known are {}", list(names)),
+                        [] => "; there are none".to_owned(),
+                        names if names.len() <= FEW => format!("; known are {}", list(names)),
+                        _ => String::new(), // whoever shows it says where all of them stand
                     };
-                    self.report(format!("unknown name `{name}`; {known}"), help);
+                    self.report(format!("unknown name `{name}`{known}"), help);
                 }
                 None => {
                     if let Some(rest @ Value::Object(_)) = schema.get("additionalProperties") {
