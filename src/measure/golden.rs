@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::measure::Answers;
 use crate::measure::Measures;
 use crate::measure::paired;
 use crate::measure::student;
@@ -11,7 +12,7 @@ use crate::measure::student::Spread;
 
 #[derive(Deserialize)]
 struct Golden {
-    answers: Vec<Answers>,
+    answers: Vec<Answered>,
     quantiles: Vec<Value>,
     spreads: Vec<Value>,
     mcnemar: Vec<Value>,
@@ -19,7 +20,7 @@ struct Golden {
 }
 
 #[derive(Deserialize)]
-struct Answers {
+struct Answered {
     labels: Vec<usize>,
     probabilities: Vec<Vec<f64>>,
     predicted: Vec<usize>,
@@ -35,6 +36,13 @@ struct Answers {
     f1: Vec<Option<f64>>,
     auc: Vec<Option<f64>>,
     macro_auc: f64,
+    micro_auc: f64,
+    mae: f64,
+    referable_sensitivity: Option<f64>,
+    referable_specificity: Option<f64>,
+    referable_auc: Option<f64>,
+    brier: f64,
+    ece: f64,
 }
 
 fn golden() -> Golden {
@@ -71,7 +79,9 @@ fn assert_all_close(found: impl Iterator<Item = Option<f64>>, expected: &[Option
 fn measures_of_answers_are_those_of_scikit_learn() {
     for case in golden().answers {
         let classes = case.confusion.len();
-        let found = Measures::of(&case.labels, &case.predicted, &case.probabilities, classes);
+        let rows = case.labels.iter().zip(&case.predicted).zip(&case.probabilities);
+        let rows = rows.map(|((label, predicted), row)| (*label, *predicted, row.as_slice()));
+        let found = Measures::of(&Answers::of(classes, rows));
         assert_eq!(found.confusion, case.confusion);
         assert_close(found.accuracy, case.accuracy);
         assert_close(found.accuracy_interval.0, case.interval.0);
@@ -81,6 +91,14 @@ fn measures_of_answers_are_those_of_scikit_learn() {
         assert_close(found.macro_f1.unwrap(), case.macro_f1);
         assert_close(found.kappa.unwrap(), case.kappa);
         assert_close(found.auc.unwrap(), case.macro_auc);
+        assert_close(found.micro_auc.unwrap(), case.micro_auc);
+        assert_close(found.mae.unwrap(), case.mae);
+        assert_close(found.brier.unwrap(), case.brier);
+        assert_close(found.ece.unwrap(), case.ece);
+        let referable =
+            [found.referable_sensitivity, found.referable_specificity, found.referable_auc];
+        let expected = [case.referable_sensitivity, case.referable_specificity, case.referable_auc];
+        assert_all_close(referable.into_iter(), &expected);
         assert_all_close(found.per_class.iter().map(|class| class.precision), &case.precision);
         assert_all_close(found.per_class.iter().map(|class| class.recall), &case.recall);
         assert_all_close(found.per_class.iter().map(|class| class.f1), &case.f1);
