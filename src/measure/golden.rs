@@ -1,12 +1,20 @@
 //! Compares every measure with scikit-learn, `SciPy` and statsmodels: numbers in
-//! `tests/golden/measures.json`, made by `tests/golden/measures.py`.
+//! `tests/golden/measures.json`, made by `tests/golden/measures.py`; and those of generated images with
+//! torch-fidelity and prdc: `tests/golden/generated.json`, made by `tests/golden/generated.py`.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::measure::Answers;
 use crate::measure::Measures;
+use crate::measure::components::Components;
+use crate::measure::frechet::frechet;
+use crate::measure::kid::Subset;
+use crate::measure::kid::kid;
+use crate::measure::manifold::manifold;
 use crate::measure::paired;
+use crate::measure::structure::Plane;
+use crate::measure::structure::likeness;
 use crate::measure::student;
 use crate::measure::student::Spread;
 
@@ -43,6 +51,48 @@ struct Answered {
     referable_auc: Option<f64>,
     brier: f64,
     ece: f64,
+}
+
+#[derive(Deserialize)]
+struct Generated {
+    features: Vec<Features>,
+    components: Vec<Principal>,
+    likenesses: Vec<Alike>,
+}
+
+#[derive(Deserialize)]
+struct Features {
+    real: Vec<Vec<f64>>,
+    fake: Vec<Vec<f64>>,
+    k: usize,
+    subsets: Vec<Subset>,
+    kid: (f64, f64),
+    fid: f64,
+    precision: f64,
+    recall: f64,
+    density: f64,
+    coverage: f64,
+}
+
+#[derive(Deserialize)]
+struct Principal {
+    rows: Vec<Vec<f64>>,
+    mean: Vec<f64>,
+    variances: Vec<f64>,
+    directions: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Alike {
+    height: usize,
+    width: usize,
+    one: Vec<f64>,
+    other: Vec<f64>,
+    likeness: f64,
+}
+
+fn generated() -> Generated {
+    serde_json::from_str(include_str!("../../tests/golden/generated.json")).unwrap()
 }
 
 fn golden() -> Golden {
@@ -138,5 +188,48 @@ fn paired_tests_are_those_of_statsmodels() {
         paired::holm(&numbers(&holm["p"])).into_iter().zip(numbers(&holm["corrected"]))
     {
         assert_close(found, expected);
+    }
+}
+
+#[test]
+fn distances_of_features_are_those_of_torch_fidelity_and_prdc() {
+    for case in generated().features {
+        let found = kid(&case.real, &case.fake, &case.subsets).unwrap();
+        assert_close(found.mean, case.kid.0);
+        assert_close(found.deviation, case.kid.1);
+        assert_close(frechet(&case.real, &case.fake).unwrap(), case.fid);
+        let found = manifold(&case.real, &case.fake, case.k).unwrap();
+        assert_close(found.precision, case.precision);
+        assert_close(found.recall, case.recall);
+        assert_close(found.density, case.density);
+        assert_close(found.coverage, case.coverage);
+    }
+}
+
+#[test]
+fn principal_components_are_those_of_scikit_learn() {
+    for case in generated().components {
+        let found = Components::of(&case.rows, case.directions.len());
+        assert_eq!(found.directions.len(), case.directions.len());
+        found.mean.iter().zip(&case.mean).for_each(|(one, other)| assert_close(*one, *other));
+        found
+            .variances
+            .iter()
+            .zip(&case.variances)
+            .for_each(|(one, other)| assert_close(*one, *other));
+        for (one, other) in found.directions.iter().zip(&case.directions) {
+            // Which way a direction points is open.
+            let same: f64 = one.iter().zip(other).map(|(a, b)| a * b).sum();
+            one.iter().zip(other).for_each(|(a, b)| assert_close(a * same.signum(), *b));
+        }
+    }
+}
+
+#[test]
+fn likeness_is_that_of_its_formula_in_numpy() {
+    for case in generated().likenesses {
+        let (height, width) = (case.height, case.width);
+        let [one, other] = [case.one, case.other].map(|levels| Plane { height, width, levels });
+        assert_close(likeness(&one, &other).unwrap(), case.likeness);
     }
 }

@@ -7,17 +7,26 @@ mod answers;
 pub mod assignment;
 pub mod auc;
 pub mod calibration;
+pub mod components;
 pub mod confusion;
 pub mod distance;
+pub mod frechet;
 #[cfg(test)]
 mod golden;
 mod intervals;
+pub mod kid;
+pub mod manifold;
 mod measures;
+pub mod memorisation;
+#[cfg(test)]
+mod noise;
 pub mod paired;
 pub mod power;
 pub mod referral;
 pub mod resampling;
 mod scalar;
+pub mod singular;
+pub mod structure;
 pub mod student;
 
 pub use answers::Answers;
