@@ -34,6 +34,8 @@ pub use likeness::likeness;
 pub use partition::Partition;
 pub use scores::Prediction;
 pub use scores::Scores;
+pub use scores::answers;
+pub use scores::groups;
 pub use spill::Spill;
 pub use table::Table;
 pub use tree::Tree;

@@ -1,22 +1,33 @@
 //! Scores: what a classifier answered for each image, and the measures over all of them.
 //!
-//! Files: `scores.json` (the measures) and `predictions.csv`
-//! (`id,group,label,predicted,p0,p1,...`: one row an image, probabilities last).
+//! Files: `scores.json` (the measures and their intervals), `predictions.csv`
+//! (`id,group,label,predicted,p0,p1,...`: one row an image, probabilities last) and `medmnist.csv` (the same
+//! probabilities as `MedMNIST`'s result files have them). Measures are computed from the answers whenever
+//! they are read: what `scores.json` says of them is for others.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::Tree;
 use crate::files;
+use crate::measure::Answers;
+use crate::measure::ClassMeasures;
+use crate::measure::Intervals;
+use crate::measure::Measure;
 use crate::measure::Measures;
 
 const SCORES: &str = "scores.json";
 const PREDICTIONS: &str = "predictions.csv";
+/// `MedMNIST`'s `Evaluator.parse_and_evaluate` reads it under the name `FLAG_SPLIT@RUN.csv`.
+const MEDMNIST: &str = "medmnist.csv";
 const FACTS: usize = 4;
 
 /// One image's answer.
@@ -41,94 +52,155 @@ pub struct Scores {
     pub classes: Vec<String>,
     /// Everything that is computed from the answers.
     pub measures: Measures,
+    /// How sure the measures are; absent where nobody has resampled the images yet.
+    pub intervals: Option<Intervals>,
     /// One answer an image.
     pub predictions: Vec<Prediction>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct File {
+#[derive(Deserialize)]
+struct Read {
     classes: Vec<String>,
-    /// Whoever leaves them out has them computed.
-    measures: Option<Measures>,
+    #[serde(default)]
+    intervals: Option<Intervals>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    classes: &'a [String],
+    measures: &'a Measures,
+    intervals: &'a Option<Intervals>,
 }
 
 impl Scores {
-    /// Returns the scores of answers, with every measure computed from them.
+    /// Returns the scores of answers, with every measure and its interval computed from them.
     pub fn of(classes: Vec<String>, predictions: Vec<Prediction>) -> Result<Self, Error> {
+        let mut scores = Self::without_intervals(classes, predictions)?;
+        let groups = groups(scores.predictions.iter());
+        scores.intervals = Some(Intervals::of(&scores.answers(), groups.as_deref()));
+        Ok(scores)
+    }
+
+    /// Returns the scores of answers, with every measure computed from them.
+    pub fn without_intervals(
+        classes: Vec<String>,
+        predictions: Vec<Prediction>,
+    ) -> Result<Self, Error> {
         if classes.is_empty() || predictions.is_empty() {
             let found = format!("{} classes and {} rows", classes.len(), predictions.len());
             return Err(Error::malformed(PREDICTIONS, format!("{found}; some are expected")));
         }
-        let column = |class: fn(&Prediction) -> usize| predictions.iter().map(class).collect();
-        let (labels, predicted): (Vec<usize>, Vec<usize>) =
-            (column(|answer| answer.label), column(|answer| answer.predicted));
-        let rows: Vec<Vec<f64>> =
-            predictions.iter().map(|answer| answer.probabilities.clone()).collect();
-        let measures = Measures::of(&labels, &predicted, &rows, classes.len());
-        Ok(Self { classes, measures, predictions })
+        let measures = Measures::of(&answers(classes.len(), predictions.iter()));
+        Ok(Self { classes, measures, intervals: None, predictions })
     }
+
+    /// Returns the answers, ready to be measured on any draw of the images.
+    pub fn answers(&self) -> Answers {
+        answers(self.classes.len(), self.predictions.iter())
+    }
+}
+
+/// Returns predictions as answers, ready to be measured.
+pub fn answers<'a>(classes: usize, predictions: impl Iterator<Item = &'a Prediction>) -> Answers {
+    let row = |one: &'a Prediction| (one.label, one.predicted, one.probabilities.as_slice());
+    Answers::of(classes, predictions.map(row))
+}
+
+/// Returns each image's group as a number from 0; nothing where an image's group is unknown.
+pub fn groups<'a>(predictions: impl Iterator<Item = &'a Prediction>) -> Option<Vec<usize>> {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    predictions
+        .map(|answer| {
+            let next = numbers.len();
+            Some(*numbers.entry(answer.group.as_deref()?).or_insert(next))
+        })
+        .collect()
 }
 
 impl Artifact for Scores {
     const TYPE: &'static str = "scores";
 
     fn read(tree: &Tree) -> Result<Self, Error> {
-        let File { classes, measures } = tree.json(SCORES)?;
+        let Read { classes, intervals } = tree.json(SCORES)?;
         let table = tree.read(PREDICTIONS)?;
         let mut predictions = Vec::new();
         for row in csv::Reader::from_reader(table.as_slice()).records() {
             let row = row.map_err(|error| Error::malformed(PREDICTIONS, error.to_string()))?;
             predictions.push(parse_row(&row, classes.len())?);
         }
-        let Some(measures) = measures else { return Self::of(classes, predictions) };
-        check(&classes, &measures, predictions.len())?;
-        Ok(Self { classes, measures, predictions })
+        Ok(Self { intervals, ..Self::without_intervals(classes, predictions)? })
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
-        let file = File { classes: self.classes.clone(), measures: Some(self.measures.clone()) };
-        let file = serde_json::to_vec_pretty(&file).expect("measures serialise");
-        files::write_scratch(&folder.join(SCORES), &file)?;
-        let malformed = |error: csv::Error| Error::malformed(PREDICTIONS, error.to_string());
-        let mut table = csv::Writer::from_writer(Vec::new());
+        let Self { classes, measures, intervals, .. } = self;
+        let file = serde_json::to_vec_pretty(&Written { classes, measures, intervals });
+        files::write_scratch(&folder.join(SCORES), &file.expect("measures serialise"))?;
         let facts = ["id", "group", "label", "predicted"].map(str::to_owned);
         let names = (0..self.classes.len()).map(|class| format!("p{class}"));
-        table.write_record(facts.into_iter().chain(names)).map_err(malformed)?;
-        for answer in &self.predictions {
+        let rows = self.predictions.iter().map(|answer| {
             let group = answer.group.clone().unwrap_or_default();
             let numbers = [answer.label.to_string(), answer.predicted.to_string()];
-            let facts = [answer.id.clone(), group].into_iter().chain(numbers);
-            let probabilities = answer.probabilities.iter().map(f64::to_string);
-            table.write_record(facts.chain(probabilities)).map_err(malformed)?;
-        }
-        let table =
-            table.into_inner().map_err(|error| Error::malformed(PREDICTIONS, error.to_string()))?;
-        Ok(files::write_scratch(&folder.join(PREDICTIONS), &table)?)
+            [answer.id.clone(), group]
+                .into_iter()
+                .chain(numbers)
+                .chain(probabilities(answer))
+                .collect::<Vec<String>>()
+        });
+        let header: Vec<String> = facts.into_iter().chain(names).collect();
+        write_table(&folder.join(PREDICTIONS), std::iter::once(header).chain(rows))?;
+        let indices = indices(&self.predictions);
+        let rows = self.predictions.iter().zip(indices);
+        let row = |(answer, index): (&Prediction, usize)| {
+            let index = std::iter::once(index.to_string());
+            index.chain(probabilities(answer)).collect::<Vec<String>>()
+        };
+        write_table(&folder.join(MEDMNIST), rows.map(row))
     }
 
-    fn summary(&self) -> serde_json::Value {
-        let Measures { correct, n, accuracy, .. } = &self.measures;
-        json!({"correct": correct, "n": n, "accuracy": accuracy})
+    fn summary(&self) -> Value {
+        let Measures { correct, n, majority, confusion, per_class, .. } = &self.measures;
+        let of_class = |number: fn(&ClassMeasures) -> Option<f64>| -> Vec<Option<f64>> {
+            per_class.iter().map(number).collect()
+        };
+        let mut summary = json!({
+            "correct": correct, "n": n, "majority": majority, "confusion": confusion,
+            "wilson_interval": self.measures.accuracy_interval,
+            "precision": of_class(|class| class.precision), "recall": of_class(|class| class.recall),
+            "f1": of_class(|class| class.f1), "class_auc": of_class(|class| class.auc),
+        });
+        for measure in Measure::ALL {
+            summary[measure.name()] = json!(self.measures.get(measure));
+        }
+        if let Some(intervals) = &self.intervals {
+            summary["intervals"] = json!(intervals);
+        }
+        summary
     }
 }
 
-/// Refuses measures that are not of these classes and as many images: tables are made of them.
-fn check(classes: &[String], measures: &Measures, images: usize) -> Result<(), Error> {
-    let rows = &measures.confusion;
-    let square = rows.len() == classes.len() && rows.iter().all(|row| row.len() == classes.len());
-    if !square || measures.per_class.len() != classes.len() {
-        let problem = format!("its measures are not of {} classes", classes.len());
-        return Err(Error::malformed(SCORES, problem));
+fn probabilities(answer: &Prediction) -> impl Iterator<Item = String> {
+    answer.probabilities.iter().map(f64::to_string)
+}
+
+/// Returns each image's number in its part, which ends the ids of a `.npz`; the number of the row where
+/// these do not tell the images apart.
+fn indices(predictions: &[Prediction]) -> Vec<usize> {
+    let number = |answer: &Prediction| answer.id.rsplit_once('/')?.1.parse().ok();
+    let numbers: Option<Vec<usize>> = predictions.iter().map(number).collect();
+    let apart =
+        |numbers: &Vec<usize>| numbers.iter().collect::<BTreeSet<_>>().len() == predictions.len();
+    numbers.filter(apart).unwrap_or_else(|| (0..predictions.len()).collect())
+}
+
+fn write_table(path: &Path, rows: impl Iterator<Item = Vec<String>>) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let malformed = |error: String| Error::malformed(&name, error);
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        table.write_record(row).map_err(|error| malformed(error.to_string()))?;
     }
-    let counted = rows.iter().flatten().try_fold(0_usize, |sum, count| sum.checked_add(*count));
-    if counted != Some(images) || measures.n != images || measures.correct > images {
-        return Err(Error::malformed(SCORES, format!("its measures are not of {images} images")));
-    }
-    let supports = measures.per_class.iter().map(|class| class.support);
-    if !supports.eq(rows.iter().map(|row| row.iter().sum::<usize>())) {
-        return Err(Error::malformed(SCORES, "the images of its classes do not add up"));
-    }
-    Ok(())
+    let table = table.into_inner().map_err(|error| malformed(error.to_string()))?;
+    Ok(files::write_scratch(path, &table)?)
 }
 
 fn parse_row(row: &csv::StringRecord, classes: usize) -> Result<Prediction, Error> {
@@ -155,34 +227,52 @@ fn parse_row(row: &csv::StringRecord, classes: usize) -> Result<Prediction, Erro
 #[cfg(test)]
 mod tests {
     use super::Artifact;
-    use super::Measures;
+    use super::MEDMNIST;
     use super::Prediction;
     use super::SCORES;
     use super::Scores;
     use super::Tree;
     use crate::files;
 
-    #[test]
-    fn measures_of_other_classes_or_images_are_refused() {
-        let probabilities = vec![0.75, 0.25];
-        let measures = Measures::of(&[0], &[0], std::slice::from_ref(&probabilities), 2);
-        let (id, group) = ("a".to_owned(), None);
-        let answer = Prediction { id, group, label: 0, predicted: 0, probabilities };
-        let classes = vec!["healthy".to_owned(), "ill".to_owned()];
-        let scores = Scores { classes, measures, predictions: vec![answer] };
-        let read = |change: fn(&mut serde_json::Value)| {
-            let folder = tempfile::tempdir().unwrap();
-            scores.write(folder.path()).unwrap();
-            let tree = Tree::of_folder(folder.path()).unwrap();
-            let mut file: serde_json::Value = tree.json(SCORES).unwrap();
-            change(&mut file["measures"]);
-            files::write(&folder.path().join(SCORES), file.to_string().as_bytes()).unwrap();
-            Scores::read(&tree).map_err(|error| error.to_string())
+    fn scores() -> Scores {
+        let answer = |(id, group, label, rows): (&str, &str, usize, [f64; 2])| Prediction {
+            id: id.to_owned(),
+            group: Some(group.to_owned()),
+            label,
+            predicted: usize::from(rows[1] > rows[0]),
+            probabilities: rows.to_vec(),
         };
-        assert_eq!(read(|_| {}), Ok(scores.clone()));
-        let refused = |change| read(change).unwrap_err();
-        insta::assert_snapshot!(refused(|measures| measures["confusion"] = serde_json::json!([[1]])), @"`scores.json` is malformed: its measures are not of 2 classes");
-        insta::assert_snapshot!(refused(|measures| measures["confusion"][0][0] = u64::MAX.into()), @"`scores.json` is malformed: its measures are not of 1 images");
-        insta::assert_snapshot!(refused(|measures| measures["per_class"][1]["support"] = 5.into()), @"`scores.json` is malformed: the images of its classes do not add up");
+        let answers = [
+            ("test/7", "a", 0, [0.75, 0.25]),
+            ("test/2", "a", 1, [0.1, 0.9]),
+            ("test/5", "b", 1, [0.5, 0.5]),
+        ];
+        let classes = ["healthy", "ill"].map(str::to_owned).to_vec();
+        Scores::of(classes, answers.map(answer).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn scores_survive_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        scores().write(folder.path()).unwrap();
+        let tree = Tree::of_folder(folder.path()).unwrap();
+        assert_eq!(Scores::read(&tree).unwrap(), scores());
+        let file = String::from_utf8(tree.read(MEDMNIST).unwrap()).unwrap();
+        assert_eq!(file, "7,0.75,0.25\n2,0.1,0.9\n5,0.5,0.5\n");
+    }
+
+    #[test]
+    fn no_measure_that_a_file_claims_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        scores().write(folder.path()).unwrap();
+        let path = folder.path().join(SCORES);
+        let tree = Tree::of_folder(folder.path()).unwrap();
+        // As it was written when there were fewer measures, and as a liar would.
+        for claim in [serde_json::json!({"accuracy": 1.0}), serde_json::json!([]), ().into()] {
+            let file = serde_json::json!({"classes": ["healthy", "ill"], "measures": claim});
+            files::write(&path, file.to_string().as_bytes()).unwrap();
+            let read = Scores::read(&tree).unwrap();
+            assert_eq!((read.measures, read.intervals), (scores().measures, None));
+        }
     }
 }

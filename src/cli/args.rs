@@ -290,18 +290,37 @@ fn at_least_one() -> RangedU64ValueParser<usize> {
 /// How the table is laid out.
 #[derive(Debug, Default, Args)]
 pub(crate) struct LayoutArgs {
-    /// Axis of the rows; the manifest's first but `seed` by default
-    #[arg(long, value_name = "AXIS")]
-    pub(crate) rows: Option<String>,
-    /// Axis of the columns; the manifest's second but `seed` by default
-    #[arg(long, value_name = "AXIS")]
-    pub(crate) columns: Option<String>,
-    /// Measure: `accuracy`, `balanced_accuracy`, `macro_f1`, `auc`, `kappa`
+    /// Axes of the rows; the manifest's first but `seed` by default
+    #[arg(long, value_name = "AXIS", value_delimiter = ',')]
+    pub(crate) rows: Vec<String>,
+    /// Axes of the columns; the manifest's second but `seed` by default
+    #[arg(long, value_name = "AXIS", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// Measure: `accuracy`, `balanced_accuracy`, `macro_f1`, `auc`, `micro_auc`, `kappa`, `mae`,
+    /// `referable_sensitivity`, `referable_specificity`, `referable_auc`, `brier`, `ece`
     #[arg(long, value_name = "MEASURE")]
     pub(crate) value: Option<String>,
+    /// Row with which all others are compared, or a value of one of the rows' axes; the first row by default
+    #[arg(long, value_name = "ROW")]
+    pub(crate) baseline: Option<String>,
+    /// What the lines of `--format csv` are
+    #[arg(long, value_enum, default_value_t = TablePart::Runs)]
+    pub(crate) part: TablePart,
     /// Form of the table
     #[arg(long, value_enum, default_value_t = TableFormat::Text)]
     pub(crate) format: TableFormat,
+}
+
+/// What the lines of a table's CSV are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TablePart {
+    /// Single runs
+    #[default]
+    Runs,
+    /// Cells: runs taken together
+    Cells,
+    /// Rows against their baseline
+    Comparisons,
 }
 
 /// Form of a table.

@@ -65,18 +65,22 @@ pub(crate) fn layout_of(spec: &TableSpec) -> Result<Layout, LayoutError> {
         rows: names(&spec.rows),
         columns: names(&spec.columns),
         measure: measure.unwrap_or_default(),
+        baseline: spec.baseline.as_ref().map(|name| name.value.clone()),
     })
 }
 
 /// Returns the layout of the table: as the command line says, else as the manifest does.
 pub(crate) fn layout(spec: Option<&TableSpec>, asked: &LayoutArgs) -> Result<Layout, Failure> {
     let mut layout = spec.map(layout_of).transpose()?.unwrap_or_default();
-    let axis = |asked: &Option<String>| asked.iter().cloned().collect::<Vec<String>>();
-    if asked.rows.is_some() {
-        layout.rows = axis(&asked.rows);
+    if !asked.rows.is_empty() {
+        layout.rows.clone_from(&asked.rows);
+        layout.baseline = None; // it named a row of the manifest's table
     }
-    if asked.columns.is_some() {
-        layout.columns = axis(&asked.columns);
+    if !asked.columns.is_empty() {
+        layout.columns.clone_from(&asked.columns);
+    }
+    if asked.baseline.is_some() {
+        layout.baseline.clone_from(&asked.baseline);
     }
     if let Some(measure) = &asked.value {
         layout.measure = measure.parse()?;

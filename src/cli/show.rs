@@ -87,21 +87,27 @@ fn described(task: &Task, record: &Record) -> String {
     lines.join("\n")
 }
 
+/// Returns a value that stands within another: maps and lists in brackets.
+fn within(value: &Value) -> String {
+    match value {
+        Value::Object(_) => format!("({})", compact(value)),
+        Value::Array(_) => format!("[{}]", compact(value)),
+        _ => compact(value),
+    }
+}
+
 /// Returns a value on one line: maps as `a 1, b 2`, those within as `a (b 2, c 3)`, numbers short.
 fn compact(value: &Value) -> String {
     match value {
         Value::Object(map) => {
-            let within = |value: &Value| match value {
-                Value::Object(_) => format!("({})", compact(value)),
-                _ => compact(value),
-            };
             let parts: Vec<String> = map
                 .iter()
                 .map(|(name, value)| format!("{} {}", words::printable(name), within(value)))
                 .collect();
             parts.join(", ")
         }
-        Value::Array(items) => items.iter().map(compact).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items.iter().map(within).collect::<Vec<_>>().join(", "),
+        Value::Null => "n/a".to_owned(),
         Value::String(text) => words::printable(text),
         Value::Number(number) if number.is_f64() => {
             format!("{:.4}", number.as_f64().unwrap_or(f64::NAN))

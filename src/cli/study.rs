@@ -104,6 +104,7 @@ fn table_problem(spec: Option<&TableSpec>, plan: &Plan) -> Option<Problem> {
             let axes = spec.columns.iter().chain(&spec.rows);
             (axes.rev().find(|name| name.value == *axis).map(|name| name.span), None)
         }
+        LayoutError::Baseline { .. } => (spec.baseline.as_ref().map(|name| name.span), None),
         LayoutError::NoScores => (spec.stage.as_ref().map(|name| name.span), None),
     };
     let help = help.unwrap_or_else(|| "change it below `table`, or take it away there".to_owned());

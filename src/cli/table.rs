@@ -5,11 +5,13 @@ use std::path::Path;
 use crate::cli::args::LayoutArgs;
 use crate::cli::args::StudyArgs;
 use crate::cli::args::TableFormat;
+use crate::cli::args::TablePart;
 use crate::cli::failure::Failure;
 use crate::cli::results;
 use crate::cli::results::Finder;
 use crate::cli::screen::Screen;
 use crate::cli::study;
+use crate::report::Part;
 use crate::report::Study;
 use crate::report::StudyTable;
 use crate::store::Store;
@@ -32,7 +34,15 @@ pub(crate) fn run(
     match asked.format {
         TableFormat::Text => screen.print(&table.to_text()),
         TableFormat::Json => screen.print_json(&table),
-        TableFormat::Csv => screen.print(&table.to_csv()),
+        TableFormat::Csv => screen.print(&table.to_csv(part(asked.part))),
     }
     Ok(())
+}
+
+fn part(asked: TablePart) -> Part {
+    match asked {
+        TablePart::Runs => Part::Runs,
+        TablePart::Cells => Part::Cells,
+        TablePart::Comparisons => Part::Comparisons,
+    }
 }

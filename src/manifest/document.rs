@@ -93,6 +93,8 @@ pub struct TableSpec {
     pub columns: Vec<Located<String>>,
     /// The measure in its cells.
     pub value: Option<Located<String>>,
+    /// The row with which all others are compared.
+    pub baseline: Option<Located<String>>,
 }
 
 /// A stage as the manifest writes it.
@@ -249,13 +251,14 @@ fn read_cell(
 }
 
 fn read_table(node: &Node, problems: &mut Problems) -> TableSpec {
-    let known = ["stage", "rows", "columns", "value"];
+    let known = ["stage", "rows", "columns", "value", "baseline"];
     let mut fields = Fields::open(node, "`table`", &known, problems);
     TableSpec {
         stage: fields.text("stage"),
         rows: fields.texts("rows"),
         columns: fields.texts("columns"),
         value: fields.text("value"),
+        baseline: fields.text("baseline"),
     }
 }
 

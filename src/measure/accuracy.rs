@@ -1,7 +1,7 @@
 //! Accuracy: how many answers are right, and how sure that number is.
 
 /// Normal quantile of 97.5 %.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// Returns the number of the greatest entry, the lowest of equals; 0 for no entry.
 pub fn most_likely(probabilities: &[f64]) -> usize {

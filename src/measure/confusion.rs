@@ -1,10 +1,16 @@
 //! Confusion matrices, and the measures that follow from them alone.
 
-/// Returns the confusion matrix: rows are true classes, columns predicted ones, entries images.
-pub fn confusion(labels: &[usize], predicted: &[usize], classes: usize) -> Vec<Vec<usize>> {
+/// Returns the confusion matrix where each image counts `times[image]` times: rows are true classes, columns
+/// predicted ones, entries images.
+pub fn confusion(
+    labels: &[usize],
+    predicted: &[usize],
+    times: &[usize],
+    classes: usize,
+) -> Vec<Vec<usize>> {
     let mut matrix = vec![vec![0; classes]; classes];
-    for (&label, &predicted) in labels.iter().zip(predicted) {
-        matrix[label][predicted] += 1;
+    for ((&label, &predicted), times) in labels.iter().zip(predicted).zip(times) {
+        matrix[label][predicted] += times;
     }
     matrix
 }
@@ -66,31 +72,72 @@ pub fn quadratic_kappa(confusion: &[Vec<usize>]) -> Option<f64> {
     (expected > 0.0).then(|| 1.0 - observed / expected)
 }
 
+/// Returns the mean distance between true and predicted class, `sum |i - j| / n`, in classes; absent
+/// without images.
+pub fn mean_absolute_error(confusion: &[Vec<usize>]) -> Option<f64> {
+    let mut apart = 0;
+    for (truth, row) in confusion.iter().enumerate() {
+        apart +=
+            row.iter().enumerate().map(|(answer, n)| truth.abs_diff(answer) * n).sum::<usize>();
+    }
+    share(apart, confusion.iter().flatten().sum())
+}
+
 /// Returns the mean of the numbers that are there; absent where none is.
 pub(crate) fn mean_of_known(numbers: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let known: Vec<f64> = numbers.flatten().collect();
     (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
 }
 
-fn share(part: usize, whole: usize) -> Option<f64> {
+pub(crate) fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::prop;
+    use proptest::prelude::prop_assert;
+    use proptest::prelude::prop_assert_eq;
+    use proptest::prelude::proptest;
+
     use super::confusion;
+    use super::mean_absolute_error;
     use super::quadratic_kappa;
+
+    fn of(labels: &[usize], predicted: &[usize], classes: usize) -> Vec<Vec<usize>> {
+        confusion(labels, predicted, &vec![1; labels.len()], classes)
+    }
 
     #[test]
     fn kappa_is_absent_where_all_answers_and_labels_are_one_class() {
-        assert_eq!(quadratic_kappa(&confusion(&[2, 2], &[2, 2], 3)), None);
-        assert_eq!(quadratic_kappa(&confusion(&[], &[], 3)), None);
+        assert_eq!(quadratic_kappa(&of(&[2, 2], &[2, 2], 3)), None);
+        assert_eq!(quadratic_kappa(&of(&[], &[], 3)), None);
+        assert_eq!(mean_absolute_error(&of(&[], &[], 3)), None);
     }
 
     #[test]
     fn kappa_is_one_for_agreement_and_zero_for_a_constant_answer() {
-        assert_eq!(quadratic_kappa(&confusion(&[0, 1, 2], &[0, 1, 2], 3)), Some(1.0));
-        assert_eq!(quadratic_kappa(&confusion(&[0, 1, 2], &[1, 1, 1], 3)), Some(0.0));
-        assert_eq!(quadratic_kappa(&confusion(&[0, 2], &[2, 0], 3)), Some(-1.0));
+        assert_eq!(quadratic_kappa(&of(&[0, 1, 2], &[0, 1, 2], 3)), Some(1.0));
+        assert_eq!(quadratic_kappa(&of(&[0, 1, 2], &[1, 1, 1], 3)), Some(0.0));
+        assert_eq!(quadratic_kappa(&of(&[0, 2], &[2, 0], 3)), Some(-1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn agreement_has_no_side_and_no_direction(
+            rows in prop::collection::vec((0_usize..5, 0_usize..5), 1..60),
+        ) {
+            let (labels, predicted): (Vec<usize>, Vec<usize>) = rows.iter().copied().unzip();
+            let matrix = of(&labels, &predicted, 5);
+            let turned = |classes: &[usize]| classes.iter().map(|class| 4 - class).collect::<Vec<_>>();
+            // Neither which side is called the truth nor from which end grades are counted matters.
+            for other in [of(&predicted, &labels, 5), of(&turned(&labels), &turned(&predicted), 5)] {
+                let (one, other_kappa) = (quadratic_kappa(&matrix), quadratic_kappa(&other));
+                prop_assert_eq!(one.is_some(), other_kappa.is_some());
+                let apart = one.zip(other_kappa).map_or(0.0, |(one, other)| (one - other).abs());
+                prop_assert!(apart < 1e-12 && one.is_none_or(|kappa| kappa.abs() < 1.0 + 1e-12));
+                prop_assert_eq!(mean_absolute_error(&matrix), mean_absolute_error(&other));
+            }
+        }
     }
 }

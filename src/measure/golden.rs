@@ -1,17 +1,26 @@
 //! Compares every measure with scikit-learn, `SciPy` and statsmodels: numbers in
-//! `tests/golden/measures.json`, made by `tests/golden/measures.py`.
+//! `tests/golden/measures.json`, made by `tests/golden/measures.py`; and those of generated images with
+//! torch-fidelity and prdc: `tests/golden/generated.json`, made by `tests/golden/generated.py`.
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::measure::Answers;
 use crate::measure::Measures;
+use crate::measure::components::Components;
+use crate::measure::frechet::frechet;
+use crate::measure::kid::Subset;
+use crate::measure::kid::kid;
+use crate::measure::manifold::manifold;
 use crate::measure::paired;
+use crate::measure::structure::Plane;
+use crate::measure::structure::likeness;
 use crate::measure::student;
 use crate::measure::student::Spread;
 
 #[derive(Deserialize)]
 struct Golden {
-    answers: Vec<Answers>,
+    answers: Vec<Answered>,
     quantiles: Vec<Value>,
     spreads: Vec<Value>,
     mcnemar: Vec<Value>,
@@ -19,7 +28,7 @@ struct Golden {
 }
 
 #[derive(Deserialize)]
-struct Answers {
+struct Answered {
     labels: Vec<usize>,
     probabilities: Vec<Vec<f64>>,
     predicted: Vec<usize>,
@@ -35,6 +44,55 @@ struct Answers {
     f1: Vec<Option<f64>>,
     auc: Vec<Option<f64>>,
     macro_auc: f64,
+    micro_auc: f64,
+    mae: f64,
+    referable_sensitivity: Option<f64>,
+    referable_specificity: Option<f64>,
+    referable_auc: Option<f64>,
+    brier: f64,
+    ece: f64,
+}
+
+#[derive(Deserialize)]
+struct Generated {
+    features: Vec<Features>,
+    components: Vec<Principal>,
+    likenesses: Vec<Alike>,
+}
+
+#[derive(Deserialize)]
+struct Features {
+    real: Vec<Vec<f64>>,
+    fake: Vec<Vec<f64>>,
+    k: usize,
+    subsets: Vec<Subset>,
+    kid: (f64, f64),
+    fid: f64,
+    precision: f64,
+    recall: f64,
+    density: f64,
+    coverage: f64,
+}
+
+#[derive(Deserialize)]
+struct Principal {
+    rows: Vec<Vec<f64>>,
+    mean: Vec<f64>,
+    variances: Vec<f64>,
+    directions: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Alike {
+    height: usize,
+    width: usize,
+    one: Vec<f64>,
+    other: Vec<f64>,
+    likeness: f64,
+}
+
+fn generated() -> Generated {
+    serde_json::from_str(include_str!("../../tests/golden/generated.json")).unwrap()
 }
 
 fn golden() -> Golden {
@@ -71,7 +129,9 @@ fn assert_all_close(found: impl Iterator<Item = Option<f64>>, expected: &[Option
 fn measures_of_answers_are_those_of_scikit_learn() {
     for case in golden().answers {
         let classes = case.confusion.len();
-        let found = Measures::of(&case.labels, &case.predicted, &case.probabilities, classes);
+        let rows = case.labels.iter().zip(&case.predicted).zip(&case.probabilities);
+        let rows = rows.map(|((label, predicted), row)| (*label, *predicted, row.as_slice()));
+        let found = Measures::of(&Answers::of(classes, rows));
         assert_eq!(found.confusion, case.confusion);
         assert_close(found.accuracy, case.accuracy);
         assert_close(found.accuracy_interval.0, case.interval.0);
@@ -81,6 +141,14 @@ fn measures_of_answers_are_those_of_scikit_learn() {
         assert_close(found.macro_f1.unwrap(), case.macro_f1);
         assert_close(found.kappa.unwrap(), case.kappa);
         assert_close(found.auc.unwrap(), case.macro_auc);
+        assert_close(found.micro_auc.unwrap(), case.micro_auc);
+        assert_close(found.mae.unwrap(), case.mae);
+        assert_close(found.brier.unwrap(), case.brier);
+        assert_close(found.ece.unwrap(), case.ece);
+        let referable =
+            [found.referable_sensitivity, found.referable_specificity, found.referable_auc];
+        let expected = [case.referable_sensitivity, case.referable_specificity, case.referable_auc];
+        assert_all_close(referable.into_iter(), &expected);
         assert_all_close(found.per_class.iter().map(|class| class.precision), &case.precision);
         assert_all_close(found.per_class.iter().map(|class| class.recall), &case.recall);
         assert_all_close(found.per_class.iter().map(|class| class.f1), &case.f1);
@@ -120,5 +188,48 @@ fn paired_tests_are_those_of_statsmodels() {
         paired::holm(&numbers(&holm["p"])).into_iter().zip(numbers(&holm["corrected"]))
     {
         assert_close(found, expected);
+    }
+}
+
+#[test]
+fn distances_of_features_are_those_of_torch_fidelity_and_prdc() {
+    for case in generated().features {
+        let found = kid(&case.real, &case.fake, &case.subsets).unwrap();
+        assert_close(found.mean, case.kid.0);
+        assert_close(found.deviation, case.kid.1);
+        assert_close(frechet(&case.real, &case.fake).unwrap(), case.fid);
+        let found = manifold(&case.real, &case.fake, case.k).unwrap();
+        assert_close(found.precision, case.precision);
+        assert_close(found.recall, case.recall);
+        assert_close(found.density, case.density);
+        assert_close(found.coverage, case.coverage);
+    }
+}
+
+#[test]
+fn principal_components_are_those_of_scikit_learn() {
+    for case in generated().components {
+        let found = Components::of(&case.rows, case.directions.len());
+        assert_eq!(found.directions.len(), case.directions.len());
+        found.mean.iter().zip(&case.mean).for_each(|(one, other)| assert_close(*one, *other));
+        found
+            .variances
+            .iter()
+            .zip(&case.variances)
+            .for_each(|(one, other)| assert_close(*one, *other));
+        for (one, other) in found.directions.iter().zip(&case.directions) {
+            // Which way a direction points is open.
+            let same: f64 = one.iter().zip(other).map(|(a, b)| a * b).sum();
+            one.iter().zip(other).for_each(|(a, b)| assert_close(a * same.signum(), *b));
+        }
+    }
+}
+
+#[test]
+fn likeness_is_that_of_its_formula_in_numpy() {
+    for case in generated().likenesses {
+        let (height, width) = (case.height, case.width);
+        let [one, other] = [case.one, case.other].map(|levels| Plane { height, width, levels });
+        assert_close(likeness(&one, &other).unwrap(), case.likeness);
     }
 }

@@ -1,17 +1,14 @@
 //! Every measure of one classifier on one image set.
 
-use serde::Deserialize;
 use serde::Serialize;
 
+use crate::measure::Answers;
+use crate::measure::Measure;
 use crate::measure::accuracy;
-use crate::measure::auc::auc;
 use crate::measure::confusion::ClassCounts;
-use crate::measure::confusion::confusion;
-use crate::measure::confusion::mean_of_known;
-use crate::measure::confusion::quadratic_kappa;
 
 /// Measures of one classifier on one image set; absent where a measure is not defined.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measures {
     /// Number of images.
     pub n: usize,
@@ -30,8 +27,22 @@ pub struct Measures {
     /// Unweighted mean of the one-versus-rest areas under the ROC curve of the classes that have
     /// one (`MedMNIST`'s AUC, where every class occurs).
     pub auc: Option<f64>,
+    /// Area under the ROC curve of all classes' probabilities together.
+    pub micro_auc: Option<f64>,
     /// Cohen's kappa with quadratic weights, -1 to 1.
     pub kappa: Option<f64>,
+    /// Mean distance between true and predicted class, in classes.
+    pub mae: Option<f64>,
+    /// Share of the images of grade 2 and above that were predicted to be; absent for two classes.
+    pub referable_sensitivity: Option<f64>,
+    /// Share of the images below grade 2 that were predicted to be; absent for two classes.
+    pub referable_specificity: Option<f64>,
+    /// Area under the ROC curve of the probability of grade 2 and above; absent for two classes.
+    pub referable_auc: Option<f64>,
+    /// Brier score, 0 to 2, lower is better.
+    pub brier: Option<f64>,
+    /// Expected calibration error over 15 bins, 0 to 1, lower is better.
+    pub ece: Option<f64>,
     /// Rows: true class; columns: predicted class; entries: images.
     pub confusion: Vec<Vec<usize>>,
     /// Measures of each class.
@@ -39,7 +50,7 @@ pub struct Measures {
 }
 
 /// Measures of one class against all others.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassMeasures {
     /// Images of this class.
     pub support: usize,
@@ -55,46 +66,56 @@ pub struct ClassMeasures {
 }
 
 impl Measures {
-    /// Computes every measure from one row an image: its true class, its predicted class and the
-    /// probability of each class. There is at least one image, and classes are below `classes`.
-    pub fn of(
-        labels: &[usize],
-        predicted: &[usize],
-        probabilities: &[Vec<f64>],
-        classes: usize,
-    ) -> Self {
-        let n = labels.len();
+    /// Computes every measure of answers to at least one image.
+    pub fn of(answers: &Answers) -> Self {
+        let once = answers.once();
+        let n = once.len();
         assert!(n > 0, "measures of no image");
-        assert!(n == predicted.len() && n == probabilities.len(), "a row for each image");
-        let correct = accuracy::correct(labels, predicted);
-        let matrix = confusion(labels, predicted, classes);
-        let class_auc = |class: usize| {
-            let scores: Vec<f64> = probabilities.iter().map(|row| row[class]).collect();
-            let positive: Vec<bool> = labels.iter().map(|&label| label == class).collect();
-            auc(&scores, &positive)
-        };
-        let per_class: Vec<ClassMeasures> = (0..classes)
-            .map(|class| (ClassCounts::of(&matrix, class), class_auc(class)))
-            .map(|(counts, auc)| ClassMeasures {
-                support: counts.support,
-                precision: counts.precision(),
-                recall: counts.recall(),
-                f1: counts.f1(),
-                auc,
-            })
-            .collect();
+        let of = |measure: Measure| measure.of(answers, &once);
+        let matrix = answers.confusion(&once);
+        let correct = accuracy::correct(&answers.labels, &answers.predicted);
+        let per_class = answers.class_aucs(&once).enumerate().map(|(class, auc)| {
+            let counts = ClassCounts::of(&matrix, class);
+            let (precision, recall) = (counts.precision(), counts.recall());
+            ClassMeasures { support: counts.support, precision, recall, f1: counts.f1(), auc }
+        });
         Self {
             n,
             correct,
             accuracy: correct as f64 / n as f64,
             accuracy_interval: accuracy::wilson_interval(correct, n),
-            majority: accuracy::majority_share(labels, classes),
-            balanced_accuracy: mean_of_known(per_class.iter().map(|class| class.recall)),
-            macro_f1: mean_of_known(per_class.iter().map(|class| class.f1)),
-            auc: mean_of_known(per_class.iter().map(|class| class.auc)),
-            kappa: quadratic_kappa(&matrix),
+            majority: accuracy::majority_share(&answers.labels, answers.classes),
+            balanced_accuracy: of(Measure::BalancedAccuracy),
+            macro_f1: of(Measure::MacroF1),
+            auc: of(Measure::Auc),
+            micro_auc: of(Measure::MicroAuc),
+            kappa: of(Measure::Kappa),
+            mae: of(Measure::Mae),
+            referable_sensitivity: of(Measure::ReferableSensitivity),
+            referable_specificity: of(Measure::ReferableSpecificity),
+            referable_auc: of(Measure::ReferableAuc),
+            brier: of(Measure::Brier),
+            ece: of(Measure::Ece),
+            per_class: per_class.collect(),
             confusion: matrix,
-            per_class,
+        }
+    }
+
+    /// Returns one of them by name; absent where it is not defined.
+    pub fn get(&self, measure: Measure) -> Option<f64> {
+        match measure {
+            Measure::Accuracy => Some(self.accuracy),
+            Measure::BalancedAccuracy => self.balanced_accuracy,
+            Measure::MacroF1 => self.macro_f1,
+            Measure::Auc => self.auc,
+            Measure::MicroAuc => self.micro_auc,
+            Measure::Kappa => self.kappa,
+            Measure::Mae => self.mae,
+            Measure::ReferableSensitivity => self.referable_sensitivity,
+            Measure::ReferableSpecificity => self.referable_specificity,
+            Measure::ReferableAuc => self.referable_auc,
+            Measure::Brier => self.brier,
+            Measure::Ece => self.ece,
         }
     }
 }

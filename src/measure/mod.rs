@@ -3,16 +3,35 @@
 //! Pure functions over slices; knows no image, no file and no network.
 
 pub mod accuracy;
+mod answers;
 pub mod assignment;
 pub mod auc;
+pub mod calibration;
+pub mod components;
 pub mod confusion;
 pub mod distance;
+pub mod frechet;
 #[cfg(test)]
 mod golden;
+mod intervals;
+pub mod kid;
+pub mod manifold;
 mod measures;
+pub mod memorisation;
+#[cfg(test)]
+mod noise;
 pub mod paired;
+pub mod power;
+pub mod referral;
 pub mod resampling;
+mod scalar;
+pub mod singular;
+pub mod structure;
 pub mod student;
 
+pub use answers::Answers;
+pub use intervals::Intervals;
+pub use intervals::Unit;
 pub use measures::ClassMeasures;
 pub use measures::Measures;
+pub use scalar::Measure;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use crate::measure::Measures;
+use crate::measure::Answers;
+use crate::measure::Measure;
 use crate::ml::Metric;
 use crate::ml::checkpoint;
 use crate::ml::checkpoint::State;
@@ -136,20 +137,21 @@ pub(in crate::ml) fn value(
     labels: &[usize],
     probabilities: &[Vec<f64>],
 ) -> Option<f64> {
-    let classes = probabilities.first()?.len();
-    let likely = |row: &Vec<f64>| {
+    let likely = |row: &[f64]| {
         let best = |best: usize, class: usize| if row[class] > row[best] { class } else { best };
         (0..row.len()).fold(0, best)
     };
-    let predicted: Vec<usize> = probabilities.iter().map(likely).collect();
-    let measures = Measures::of(labels, &predicted, probabilities, classes);
-    match metric {
-        Metric::Accuracy => Some(measures.accuracy),
-        Metric::BalancedAccuracy => measures.balanced_accuracy,
-        Metric::Kappa => measures.kappa,
-        Metric::Auc => measures.auc,
-        Metric::Loss => None,
-    }
+    let measure = match metric {
+        Metric::Accuracy => Measure::Accuracy,
+        Metric::BalancedAccuracy => Measure::BalancedAccuracy,
+        Metric::Kappa => Measure::Kappa,
+        Metric::Auc => Measure::Auc,
+        Metric::Loss => return None,
+    };
+    let rows = labels.iter().zip(probabilities);
+    let rows = rows.map(|(label, row)| (*label, likely(row), row.as_slice()));
+    let answers = Answers::of(probabilities.first()?.len(), rows);
+    measure.of(&answers, &answers.once())
 }
 
 #[cfg(test)]

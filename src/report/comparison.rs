@@ -1,4 +1,4 @@
-//! Comparisons: each row of a table against the first, on the same images and with the same seeds.
+//! Comparisons: each row of a table against a baseline, on the same images and with the same seeds.
 
 use std::collections::BTreeMap;
 
@@ -6,48 +6,66 @@ use serde::Serialize;
 
 use crate::artifact::Prediction;
 use crate::artifact::Scores;
+use crate::artifact::answers;
+use crate::artifact::groups;
+use crate::measure::Answers;
+use crate::measure::Unit;
 use crate::measure::paired::holm;
 use crate::measure::paired::mcnemar;
+use crate::measure::power;
+use crate::measure::resampling::RESAMPLES;
 use crate::measure::resampling::bootstrap;
 use crate::measure::student::Spread;
 use crate::report::Cell;
 use crate::report::Measure;
-use crate::report::rounds::Answers;
+use crate::report::grid::Grid;
+use crate::report::grid::at;
 use crate::report::rounds::rounds;
-use crate::report::table::Grid;
-use crate::report::table::at;
 use crate::seed::Seed;
 
-/// Draws of the bootstrap, as is common for intervals.
-const RESAMPLES: usize = 2000;
 /// Seed of the bootstrap: a table is the same each time that it is made.
 const SEED: Seed = Seed(2000);
 
-/// One row of a table against its first, in one column.
+/// One row of a table against its baseline, in one column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// Name of the row.
     pub row: String,
-    /// Name of the first row.
+    /// Name of the row that it is compared with.
     pub reference: String,
     /// Name of the column.
     pub column: String,
-    /// Mean of the row's measure less the first row's, over the pairs.
+    /// Mean of the row's measure less the baseline's, over the pairs.
     pub difference: Option<f64>,
-    /// 95 % interval of the difference: for the accuracy by resampling images (whole groups of them
-    /// where groups are known) and runs, folds together being one, else Student's over two runs or more.
+    /// 95 % interval of the difference: by resampling images (whole groups of them where groups are known)
+    /// and runs, folds together being one; Student's over two runs or more where these were measured on
+    /// different images.
     pub interval: Option<(f64, f64)>,
-    /// Two-sided p-value of the same resampling; only for the accuracy, and where the runs were measured on
-    /// the same images.
+    /// Two-sided p-value of the same resampling; only where the runs were measured on the same images.
     pub p: Option<f64>,
     /// The p-value corrected for all comparisons of the table (Holm).
     pub corrected_p: Option<f64>,
-    /// What was resampled: `image` or `group`.
-    pub resampled: &'static str,
+    /// What was resampled: images or groups.
+    pub resampled: Unit,
+    /// What a study of this size can tell; absent where nothing was resampled.
+    pub detectable: Option<Detectable>,
     /// `McNemar`'s exact test of each pair.
     pub seeds: Vec<SeedTest>,
     /// Reasons, counted from 1, for which test images may have reached either side.
     pub leaks: Vec<usize>,
+}
+
+/// What can be told from noise with so many images and runs, by the spread that resampling found.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Detectable {
+    /// Images that each run was measured on; folds together are one run.
+    pub images: usize,
+    /// Runs of each side.
+    pub runs: usize,
+    /// The smallest difference whose 95 % interval leaves out 0.
+    pub told: f64,
+    /// The smallest true difference that four of five such studies would tell from noise.
+    pub found: f64,
 }
 
 /// `McNemar`'s exact test of two classifiers on the same images.
@@ -55,41 +73,45 @@ pub struct Comparison {
 pub struct SeedTest {
     /// Axis -> value, for the axes over which the table pools.
     pub at: BTreeMap<String, String>,
-    /// Images that only the first row's classifier got right.
+    /// Images that only the baseline's classifier got right.
     pub reference_only: usize,
     /// Images that only this row's classifier got right.
     pub row_only: usize,
     /// Exact two-sided p-value.
     pub p: f64,
+    /// The p-value corrected for all exact tests of the table (Holm).
+    pub corrected_p: f64,
 }
 
-/// A classifier of a row beside the first row's that differs from it in nothing but the row.
+/// A classifier of a row beside the baseline's that differs from it in nothing but the row.
 pub(super) struct Pair<'s> {
     /// Axis -> value, for the axes over which the table pools.
     pub(super) at: BTreeMap<String, String>,
-    /// The first row's.
+    /// The baseline's.
     pub(super) reference: &'s Scores,
     /// The row's.
     pub(super) row: &'s Scores,
 }
 
-/// Returns every row against the first, in each column where both have run.
+/// Returns every row against the one that `references` names for it, in each column where both have run.
 pub(super) fn compare(
     grid: &Grid<'_>,
+    references: &[usize],
     measure: Measure,
     pooled: &[String],
     leaks: &[String],
 ) -> Vec<Comparison> {
     let mut found = Vec::new();
-    for (row, cells) in grid.cells.iter().enumerate().skip(1) {
+    for (row, cells) in grid.cells.iter().enumerate().filter(|(row, _)| references[*row] != *row) {
+        let reference = references[row];
         for (column, cells) in cells.iter().enumerate() {
-            let pairs = pairs(&grid.cells[0][column], cells, pooled);
+            let pairs = pairs(&grid.cells[reference][column], cells, pooled);
             if !pairs.is_empty() {
                 let mut comparison = one(&pairs, measure);
                 comparison.row.clone_from(&grid.rows[row]);
-                comparison.reference.clone_from(&grid.rows[0]);
+                comparison.reference.clone_from(&grid.rows[reference]);
                 comparison.column.clone_from(&grid.columns[column]);
-                let sides = || cells.iter().chain(&grid.cells[0][column]);
+                let sides = || cells.iter().chain(&grid.cells[reference][column]);
                 comparison.leaks = leaking(sides, leaks);
                 found.push(comparison);
             }
@@ -99,8 +121,14 @@ pub(super) fn compare(
     found
 }
 
-/// Corrects the p-values of comparisons that are made together.
-pub(super) fn correct(found: Vec<&mut Comparison>) {
+/// Corrects the p-values of comparisons that are made together: those of resampling as one family, the exact
+/// ones as another.
+pub(super) fn correct(mut found: Vec<&mut Comparison>) {
+    let exact: Vec<f64> = found.iter().flat_map(|one| &one.seeds).map(|test| test.p).collect();
+    let tests = found.iter_mut().flat_map(|one| &mut one.seeds);
+    for (test, corrected) in tests.zip(holm(&exact)) {
+        test.corrected_p = corrected;
+    }
     let tested: Vec<&mut Comparison> = found.into_iter().filter(|one| one.p.is_some()).collect();
     let p_values: Vec<f64> = tested.iter().filter_map(|one| one.p).collect();
     for (one, corrected) in tested.into_iter().zip(holm(&p_values)) {
@@ -135,7 +163,7 @@ pub(super) fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
     let differences: Vec<f64> = pairs
         .iter()
         .filter_map(|pair| {
-            Some(measure.of(&pair.row.measures)? - measure.of(&pair.reference.measures)?)
+            Some(pair.row.measures.get(measure)? - pair.reference.measures.get(measure)?)
         })
         .collect();
     let spread = Spread::of(&differences);
@@ -144,15 +172,26 @@ pub(super) fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
         Some(rounds) => groups(rounds[0].iter().map(|[_, row]| *row)),
         None => groups(pairs[0].row.predictions.iter()),
     };
-    let resampled = if clusters.is_some() { "group" } else { "image" };
+    let resampled = if clusters.is_some() { Unit::Group } else { Unit::Image };
     let mut interval = spread.and_then(|spread| spread.interval);
-    let mut p = None;
-    if let Some(rounds) = rounds.filter(|_| measure == Measure::Accuracy) {
-        let clusters = clusters.unwrap_or_else(|| (0..rounds[0].len()).collect());
-        let rows: Vec<Vec<f64>> = rounds.iter().map(|round| gains(round)).collect();
-        let found = bootstrap(&rows, &clusters, RESAMPLES, SEED);
-        interval = Some(found.interval);
-        p = Some(found.p);
+    let (mut p, mut detectable) = (None, None);
+    if let Some(rounds) = rounds {
+        let (images, runs) = (rounds[0].len(), rounds.len());
+        let clusters = clusters.unwrap_or_else(|| (0..images).collect());
+        let sides: Vec<[Answers; 2]> = rounds.iter().map(|round| sides(pairs, round)).collect();
+        let difference = |run: usize, times: &[usize]| {
+            let [reference, row] = &sides[run];
+            Some(measure.of(row, times)? - measure.of(reference, times)?)
+        };
+        let found = bootstrap(runs, &clusters, RESAMPLES, SEED, difference);
+        interval = found.map(|found| found.interval);
+        p = found.map(|found| found.p);
+        detectable = found.map(|found| Detectable {
+            images,
+            runs,
+            told: power::smallest_told(found.error),
+            found: power::smallest_found(found.error),
+        });
     }
     Comparison {
         row: String::new(),
@@ -163,6 +202,7 @@ pub(super) fn one(pairs: &[Pair<'_>], measure: Measure) -> Comparison {
         p,
         corrected_p: None,
         resampled,
+        detectable,
         seeds: pairs.iter().map(seed_test).collect(),
         leaks: Vec::new(),
     }
@@ -182,28 +222,17 @@ fn right(scores: &Scores) -> Vec<bool> {
     scores.predictions.iter().map(|answer| answer.label == answer.predicted).collect()
 }
 
-/// Returns for each image 1 where only the row got it right, -1 where only the reference did.
-fn gains(answers: &[Answers<'_>]) -> Vec<f64> {
-    let is_right = |answer: &Prediction| i8::from(answer.label == answer.predicted);
-    let gain = |[reference, row]: &Answers<'_>| f64::from(is_right(row) - is_right(reference));
-    answers.iter().map(gain).collect()
+/// Returns both sides of a round, ready to be measured: the baseline's, the row's.
+fn sides(pairs: &[Pair<'_>], round: &[[&Prediction; 2]]) -> [Answers; 2] {
+    let Pair { reference, row, .. } = &pairs[0];
+    let classes = [reference.classes.len(), row.classes.len()];
+    [0, 1].map(|side| answers(classes[side], round.iter().map(|both| both[side])))
 }
 
 fn seed_test(pair: &Pair<'_>) -> SeedTest {
     let test = mcnemar(&right(pair.reference), &right(pair.row));
     let (reference_only, row_only) = (test.only_first, test.only_second);
-    SeedTest { at: pair.at.clone(), reference_only, row_only, p: test.p }
-}
-
-/// Returns each image's group as a number from 0; nothing where an image's group is unknown.
-fn groups<'a>(answers: impl Iterator<Item = &'a Prediction>) -> Option<Vec<usize>> {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    answers
-        .map(|answer| {
-            let next = numbers.len();
-            Some(*numbers.entry(answer.group.as_deref()?).or_insert(next))
-        })
-        .collect()
+    SeedTest { at: pair.at.clone(), reference_only, row_only, p: test.p, corrected_p: test.p }
 }
 
 #[cfg(test)]
@@ -235,11 +264,35 @@ mod tests {
     }
 
     #[test]
-    fn other_measures_have_an_interval_over_runs_and_no_p_value() {
+    fn every_measure_is_tested_by_resampling() {
         let plan = sample::plan();
-        let layout = Layout { measure: Measure::Kappa, ..Layout::default() };
-        let table = StudyTable::build(&sample::study(&plan), &layout).unwrap();
-        assert!(table.comparisons.iter().all(|one| one.p.is_none() && one.interval.is_some()));
+        for measure in Measure::ALL {
+            let layout = Layout { measure, ..Layout::default() };
+            let table = StudyTable::build(&sample::study(&plan), &layout).unwrap();
+            for one in &table.comparisons {
+                let (difference, (low, high)) = (one.difference.unwrap(), one.interval.unwrap());
+                assert!(low <= difference && difference <= high, "{measure}");
+                // Nearly so: the interval is one of percentiles, and these are normal ones.
+                let told = one.detectable.unwrap().told;
+                assert!(((high - low) / 2.0 - told).abs() < 0.3 * told, "{measure} {one:?}");
+                assert!(one.seeds.iter().all(|test| test.corrected_p >= test.p));
+            }
+        }
+    }
+
+    #[test]
+    fn any_row_can_be_the_baseline() {
+        let plan = sample::plan();
+        let study = sample::study(&plan);
+        let layout = Layout { baseline: Some("classic".into()), ..Layout::default() };
+        let table = StudyTable::build(&study, &layout).unwrap();
+        let rows: Vec<[&str; 2]> =
+            table.comparisons.iter().map(|one| [&*one.row, &*one.reference]).collect();
+        assert_eq!(rows, [["none", "classic"], ["none", "classic"], ["classic+gan", "classic"]]);
+        let other = StudyTable::build(&study, &Layout::default()).unwrap();
+        let [turned, plain] = [&table, &other].map(|table| &table.comparisons[0]);
+        assert!((turned.difference.unwrap() + plain.difference.unwrap()).abs() < 1e-12);
+        assert_eq!(turned.seeds[0].row_only, plain.seeds[0].reference_only);
     }
 
     #[test]

@@ -1,45 +1,11 @@
-//! The layout of a table: whose scores, which axes down and across, and which measure.
+//! The layout of a table: whose scores, which axes down and across, which measure, and how it is written.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
-
-use crate::measure::Measures;
-
-/// What the cells of a table show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// Share of right answers.
-    #[default]
-    Accuracy,
-    /// Mean of the classes' recalls.
-    BalancedAccuracy,
-    /// Mean of the classes' F1 scores.
-    MacroF1,
-    /// Mean of the classes' one-versus-rest areas under the ROC curve.
-    Auc,
-    /// Cohen's kappa with quadratic weights.
-    Kappa,
-}
+use crate::measure::Measure;
 
 impl Measure {
-    /// Every measure, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Accuracy, Self::BalancedAccuracy, Self::MacroF1, Self::Auc, Self::Kappa];
-
-    /// Returns the name as the command line writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "accuracy",
-            Self::BalancedAccuracy => "balanced_accuracy",
-            Self::MacroF1 => "macro_f1",
-            Self::Auc => "auc",
-            Self::Kappa => "kappa",
-        }
-    }
-
     /// Returns the name as headings write it.
     pub fn title(self) -> &'static str {
         match self {
@@ -47,18 +13,14 @@ impl Measure {
             Self::BalancedAccuracy => "balanced accuracy",
             Self::MacroF1 => "macro F1",
             Self::Auc => "AUC",
+            Self::MicroAuc => "AUC over all classes together",
             Self::Kappa => "quadratic weighted kappa",
-        }
-    }
-
-    /// Returns its number among all measures; absent where it is not defined.
-    pub fn of(self, measures: &Measures) -> Option<f64> {
-        match self {
-            Self::Accuracy => Some(measures.accuracy),
-            Self::BalancedAccuracy => measures.balanced_accuracy,
-            Self::MacroF1 => measures.macro_f1,
-            Self::Auc => measures.auc,
-            Self::Kappa => measures.kappa,
+            Self::Mae => "mean absolute error",
+            Self::ReferableSensitivity => "sensitivity for grade 2 and above",
+            Self::ReferableSpecificity => "specificity for grade 2 and above",
+            Self::ReferableAuc => "AUC for grade 2 and above",
+            Self::Brier => "Brier score",
+            Self::Ece => "expected calibration error",
         }
     }
 
@@ -77,14 +39,35 @@ impl Measure {
         if self.is_share() { format!("{:+.2}", 100.0 * number) } else { format!("{number:+.3}") }
     }
 
+    /// Returns the unit of a difference; empty where it has none.
+    pub fn unit(self) -> &'static str {
+        if self.is_share() { "percentage points" } else { "" }
+    }
+
+    /// Returns a difference of which only the size is of interest: one digit of points, else two.
+    pub fn rough(self, number: f64) -> String {
+        if self.is_share() { format!("{:.1}", 100.0 * number) } else { format!("{number:.2}") }
+    }
+
     /// Returns an interval cut to the numbers that the measure can take: Student's knows no bounds.
     pub(super) fn within(self, (low, high): (f64, f64)) -> (f64, f64) {
-        let least = if self == Self::Kappa { -1.0 } else { 0.0 };
-        (low.max(least), high.min(1.0))
+        let (least, most) = match self {
+            Self::Kappa => (-1.0, 1.0),
+            Self::Brier => (0.0, 2.0),
+            Self::Mae => (0.0, f64::INFINITY),
+            _ => (0.0, 1.0),
+        };
+        (low.max(least), high.min(most))
     }
 
     fn is_share(self) -> bool {
-        matches!(self, Self::Accuracy | Self::BalancedAccuracy)
+        matches!(
+            self,
+            Self::Accuracy
+                | Self::BalancedAccuracy
+                | Self::ReferableSensitivity
+                | Self::ReferableSpecificity
+        )
     }
 }
 
@@ -98,10 +81,7 @@ impl FromStr for Measure {
     type Err = LayoutError;
 
     fn from_str(text: &str) -> Result<Self, LayoutError> {
-        Self::ALL
-            .into_iter()
-            .find(|measure| measure.name() == text)
-            .ok_or_else(|| LayoutError::Measure(text.to_owned()))
+        Self::named(text).ok_or_else(|| LayoutError::Measure(text.to_owned()))
     }
 }
 
@@ -116,15 +96,16 @@ pub struct Layout {
     pub columns: Vec<String>,
     /// What its cells show.
     pub measure: Measure,
+    /// The row with which all others are compared, or a value of one of the rows' axes; the first row where
+    /// absent.
+    pub baseline: Option<String>,
 }
 
 /// A layout that does not fit the study.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
     /// There is no measure of this name.
-    #[error(
-        "`{0}` is no measure: `accuracy`, `balanced_accuracy`, `macro_f1`, `auc` or `kappa` expected"
-    )]
+    #[error("`{0}` is no measure: expected one of {known}", known = Measure::ALL.map(|one| format!("`{one}`")).join(", "))]
     Measure(String),
     /// No stage makes scores.
     #[error("no stage of the study makes scores, so there is nothing to tabulate")]
@@ -147,6 +128,14 @@ pub enum LayoutError {
         /// Axes that the stage spans.
         known: String,
     },
+    /// No row is called so.
+    #[error("no row of the table is called `{row}`; there are {known}")]
+    Baseline {
+        /// What was asked for.
+        row: String,
+        /// The rows.
+        known: String,
+    },
     /// The same axis runs down and across.
     #[error("the axis `{0}` is asked for both in rows and in columns")]
     Twice(String),
@@ -157,15 +146,11 @@ mod tests {
     use super::Measure;
 
     #[test]
-    fn every_measure_is_found_by_its_name() {
-        for measure in Measure::ALL {
-            assert_eq!(measure.name().parse(), Ok(measure));
-        }
+    fn intervals_are_cut_to_what_a_measure_can_be() {
         assert_eq!(Measure::Accuracy.within((-0.2, 1.1)), (0.0, 1.0));
         assert_eq!(Measure::Kappa.within((-0.2, 1.1)), (-0.2, 1.0));
-        insta::assert_snapshot!(
-            "precision".parse::<Measure>().unwrap_err(),
-            @"`precision` is no measure: `accuracy`, `balanced_accuracy`, `macro_f1`, `auc` or `kappa` expected"
-        );
+        assert_eq!(Measure::Mae.within((-0.2, 1.1)), (0.0, 1.1));
+        let wrong = "precision".parse::<Measure>().unwrap_err();
+        insta::assert_snapshot!(wrong, @"`precision` is no measure: expected one of `accuracy`, `balanced_accuracy`, `macro_f1`, `auc`, `micro_auc`, `kappa`, `mae`, `referable_sensitivity`, `referable_specificity`, `referable_auc`, `brier`, `ece`");
     }
 }

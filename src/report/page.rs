@@ -10,9 +10,10 @@ use maud::html;
 use crate::report::Study;
 use crate::report::StudyTable;
 use crate::report::figures;
+use crate::report::notes::test_images;
+use crate::report::overview;
 use crate::report::provenance;
 use crate::report::results;
-use crate::report::text::test_images;
 
 /// Looks of the page.
 const STYLE: &str = include_str!("style.css");
@@ -76,6 +77,7 @@ fn sections(study: &Study<'_>, table: &StudyTable) -> Vec<Section> {
     let all = vec![
         one("table", "Result", results::table(table)),
         one("differences", "Differences", results::differences(table)),
+        one("measures", "Measures", overview::measures(study, table)),
         one("images", "Real beside synthetic", figures::galleries(study)),
         one("curves", "Training curves", figures::curves(study, table)),
         one("confusion", "Confusion matrices", figures::confusions(study, table)),
@@ -135,6 +137,7 @@ mod tests {
         for id in [
             "table",
             "differences",
+            "measures",
             "images",
             "curves",
             "confusion",

@@ -3,8 +3,8 @@
 use crate::artifact::History;
 use crate::report::Study;
 use crate::report::StudyTable;
-use crate::report::table::Grid;
-use crate::report::table::stage_cells;
+use crate::report::grid::Grid;
+use crate::report::grid::stage_cells;
 
 /// The runs of one cell of a table.
 pub(super) struct Pooled<'s> {

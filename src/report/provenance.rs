@@ -15,7 +15,7 @@ use crate::plan::Task;
 use crate::report::Study;
 use crate::report::StudyTable;
 use crate::report::TrainingPart;
-use crate::report::text::copies_sentence;
+use crate::report::notes::copies_sentence;
 use crate::report::text::thousands;
 
 /// Returns how the training set of each row of the table is composed.

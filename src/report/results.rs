@@ -13,6 +13,7 @@ use crate::report::Study;
 use crate::report::StudyTable;
 use crate::report::TableCell;
 use crate::report::TableRow;
+use crate::report::notes;
 use crate::report::pooled::Pooled;
 use crate::report::text;
 
@@ -37,8 +38,9 @@ pub(super) fn table(table: &StudyTable) -> Markup {
                 tbody { @for row in &table.rows { (result_row(table, row)) } }
             }
         }
-        p.note { "Below each value stand its 95 % interval and the right answers of each run." }
-        @for sentence in text::baseline_sentences(&table.baselines) { p.note { (sentence) "." } }
+        p.note { "Below each value stand its 95 % interval, the right answers of each run, and its distance from \
+                  always answering the most frequent class." }
+        @for sentence in notes::notes(table) { p.note { (worded(&sentence)) "." } }
         @for (index, reason) in table.leaks.iter().enumerate() {
             p.note.leak {
                 "[" (index + 1) "] Test images may have reached the classifier: " (reason)
@@ -72,6 +74,7 @@ fn result_cell(table: &StudyTable, cell: &TableCell) -> Markup {
             strong { (value) } (marks(&cell.leaks))
             @if let Some(interval) = table.interval(cell) { span.small { (interval) } }
             span.small { (text::runs(cell)) }
+            @if let Some(over) = table.over_majority(cell) { span.small { (over) } }
         } @else {
             span.missing { (text::missing(cell)) }
         }
@@ -82,7 +85,7 @@ fn marks(leaks: &[usize]) -> Markup {
     html! { @if !leaks.is_empty() { sup.leak title="test images may have reached the classifier" { (text::marks(leaks)) } } }
 }
 
-/// Returns every row of the table against its first.
+/// Returns every row of the table against its baseline.
 pub(super) fn differences(table: &StudyTable) -> Markup {
     if table.comparisons.is_empty() {
         return PreEscaped(String::new());
@@ -104,7 +107,8 @@ pub(super) fn differences(table: &StudyTable) -> Markup {
         }
         p.note {
             "Won: images that only the classifier of this row got right; lost: those that only the \
-             first row's did. Each run's p is McNemar's, exact, uncorrected."
+             baseline's did. Each run's p is McNemar's, exact; corrected after Holm over all runs of the table: "
+            code { "ablate table --format json" } "."
         }
     }
 }
@@ -113,7 +117,7 @@ fn difference(table: &StudyTable, one: &Comparison) -> Markup {
     let show = |number: f64| table.measure.difference(number);
     html! {
         tr {
-            th scope="row" { (one.row) }
+            th scope="row" { (table.compared(one)) }
             td { (one.column) }
             td.number { (one.difference.map_or("n/a".to_owned(), show)) (marks(&one.leaks)) }
             td.number {

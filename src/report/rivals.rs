@@ -15,9 +15,9 @@ use crate::report::Study;
 use crate::report::StudyTable;
 use crate::report::comparison;
 use crate::report::comparison::Pair;
-use crate::report::table::Grid;
-use crate::report::table::at;
-use crate::report::table::stage_cells;
+use crate::report::grid::Grid;
+use crate::report::grid::at;
+use crate::report::grid::stage_cells;
 use crate::report::text::aligned;
 use crate::report::text::p_value;
 
@@ -145,8 +145,8 @@ fn rival(
     Ok(Rival {
         row: row.clone(),
         column: column.clone(),
-        first: mean(&|pair| measure.of(&pair.reference.measures)),
-        second: mean(&|pair| measure.of(&pair.row.measures)),
+        first: mean(&|pair| pair.reference.measures.get(measure)),
+        second: mean(&|pair| pair.row.measures.get(measure)),
         is_same: twins.iter().all(|(old, new)| old.recipe.is_some() && old.recipe == new.recipe),
         comparison,
         first_leaks: leaks(&|(old, _)| old.leaks.clone()),

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::artifact::Prediction;
 use crate::report::comparison::Pair;
 
-/// One image as both sides of a pair answered it: the first row's, the row's.
+/// One image as both sides of a pair answered it: the baseline's, the row's.
 pub(super) type Answers<'s> = [&'s Prediction; 2];
 
 /// Returns the answers of each round, image by image in one order; nothing where rounds are not of the same

@@ -19,7 +19,6 @@ use crate::artifact::Scores;
 use crate::digest::Digest;
 use crate::imaging::grid;
 use crate::imaging::rgb::Rgb;
-use crate::measure::Measures;
 use crate::plan::Axis;
 use crate::plan::AxisValue;
 use crate::plan::InputRef;
@@ -358,6 +357,7 @@ fn cell(task: &Task) -> Cell {
         scores: ran.then(|| scores(skill, seed + 10 * arm as u64 + 100 * u64::from(dense))),
         history: ran.then(|| history(&columns, 40, 0.4 + skill / 2.0)),
         training: sizes.iter().map(part).collect(),
+        steps: ran.then(|| 40 * sizes.iter().map(|(_, images)| images).sum::<usize>().div_ceil(64)),
         leaks: leaks.into_iter().collect(),
     }
 }
@@ -377,9 +377,6 @@ fn scores(skill: f64, seed: u64) -> Scores {
         let (id, group) = (format!("test/{index}"), None);
         predictions.push(Prediction { id, group, label, predicted, probabilities });
     }
-    let predicted: Vec<usize> = predictions.iter().map(|answer| answer.predicted).collect();
-    let rows: Vec<Vec<f64>> =
-        predictions.iter().map(|answer| answer.probabilities.clone()).collect();
-    let measures = Measures::of(&labels, &predicted, &rows, CLASSES.len());
-    Scores { classes: CLASSES.map(str::to_owned).to_vec(), measures, predictions }
+    let classes = CLASSES.map(str::to_owned).to_vec();
+    Scores::without_intervals(classes, predictions).expect("there are classes and answers")
 }

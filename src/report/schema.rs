@@ -8,6 +8,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::report::Measure;
 use crate::stage::Port;
 use crate::stage::Resources;
 use crate::stage::StageKind;
@@ -66,6 +67,8 @@ pub fn manifest_schema(kinds: &[StageKind]) -> Value {
 fn manifest() -> Value {
     let names = json!({"type": ["array", "null"], "items": {"type": "string"}});
     let scalar = json!({"type": ["string", "number", "boolean"]});
+    let measures = Measure::ALL.map(|measure| format!("`{measure}`")).join(", ");
+    let measure = format!("The measure in its cells, one of {measures}.");
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of a study",
@@ -107,7 +110,8 @@ fn manifest() -> Value {
                     "stage": {"description": "Stage whose scores it shows.", "type": "string"},
                     "rows": {"description": "Axes of its rows.", "anyOf": [names, {"type": "string"}]},
                     "columns": {"description": "Axes of its columns.", "anyOf": [names, {"type": "string"}]},
-                    "value": {"description": "The measure in its cells.", "type": "string"},
+                    "value": {"description": measure, "type": "string"},
+                    "baseline": {"description": "The row with which all others are compared, or a value of one of the rows' axes; the first row by default.", "type": "string"},
                 },
             },
             "stages": {

@@ -63,6 +63,8 @@ pub struct Copies {
     pub pairs: usize,
 }
 
+/// Param by which a kind that trains says how many images make a step.
+const BATCH_SIZE: &str = "batch_size";
 /// Output port at which a kind that divides images lists copies across its parts.
 const DUPLICATES: &str = "duplicates";
 
@@ -83,6 +85,8 @@ pub struct Cell {
     pub history: Option<History>,
     /// What the classifier was fitted on.
     pub training: Vec<TrainingPart>,
+    /// Steps of the optimiser in the classifier's training; absent where they are not known.
+    pub steps: Option<usize>,
     /// Reasons for which test images may have reached the classifier; empty where none did.
     pub leaks: Vec<String>,
 }
@@ -205,7 +209,10 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
         .find(|input| artifact_of(plan, *input) == Classifier::TYPE);
     // Only the history is read: weights are the bulk of a classifier, and no page shows them.
     let history = model.and_then(find).map(|found| read_history(&found.tree)).transpose()?;
-    let training = model.map(|model| training(plan, plan.task(model.task), find));
+    let training =
+        model.map(|model| training(plan, plan.task(model.task), find)).unwrap_or_default();
+    let batch = model.and_then(|model| plan.task(model.task).params.get(BATCH_SIZE)?.as_u64());
+    let steps = steps(&training, history.as_ref(), batch);
     Ok(Cell {
         stage: task.stage.clone(),
         task: task.to_string(),
@@ -213,9 +220,21 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
         recipe: task.recipe,
         scores,
         history,
-        training: training.unwrap_or_default(),
+        training,
+        steps,
         leaks: task.leaks.clone(),
     })
+}
+
+/// Returns the steps of a training that goes over all its images in each epoch of its history.
+fn steps(
+    training: &[TrainingPart],
+    history: Option<&History>,
+    batch: Option<u64>,
+) -> Option<usize> {
+    let images: usize = training.iter().map(|part| part.images).sum::<Option<usize>>()?;
+    let batch = usize::try_from(batch?).ok().filter(|batch| *batch > 0)?;
+    history?.rows.len().checked_mul(images.div_ceil(batch)).filter(|steps| *steps > 0)
 }
 
 fn read_history(tree: &Tree) -> Result<History, Error> {

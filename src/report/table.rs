@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::measure::accuracy::wilson_interval;
+use crate::artifact::Scores;
+use crate::measure::Measures;
 use crate::measure::student::Spread;
 use crate::report::Cell;
 use crate::report::Comparison;
@@ -14,6 +15,9 @@ use crate::report::LayoutError;
 use crate::report::Measure;
 use crate::report::Study;
 use crate::report::comparison;
+use crate::report::grid::Grid;
+use crate::report::grid::at;
+use crate::report::grid::stage_cells;
 
 /// Axes whose values are repetitions: a table pools over them unless it is told otherwise.
 const REPETITIONS: [&str; 3] = ["seed", "fold", "repeat"];
@@ -39,7 +43,7 @@ pub struct StudyTable {
     pub rows: Vec<TableRow>,
     /// What always answering the most frequent class gives; one entry for each set of test images.
     pub baselines: Vec<Baseline>,
-    /// Every row against the first.
+    /// Every row against the baseline.
     pub comparisons: Vec<Comparison>,
     /// Images of different parts that are copies.
     pub copies: Vec<Copies>,
@@ -54,6 +58,8 @@ pub struct TableRow {
     pub name: String,
     /// Fewest and most images that its classifiers were fitted on; absent where unknown.
     pub training_images: Option<(usize, usize)>,
+    /// Fewest and most steps of the optimiser that its classifiers were trained for; absent where unknown.
+    pub steps: Option<(usize, usize)>,
     /// One cell for each column.
     pub cells: Vec<TableCell>,
 }
@@ -69,8 +75,11 @@ pub struct TableCell {
     pub mean: Option<f64>,
     /// Standard deviation over the runs; absent for fewer than two.
     pub deviation: Option<f64>,
-    /// 95 % interval: Student's over runs where there are two or more, else Wilson's over images.
+    /// 95 % interval: Student's over runs where there are two or more, else over images: Wilson's of the
+    /// accuracy, by resampling of the others.
     pub interval: Option<(f64, f64)>,
+    /// Mean less what always answering the most frequent class of the same images gives.
+    pub over_majority: Option<f64>,
     /// Reasons, counted from 1, for which test images may have reached these classifiers.
     pub leaks: Vec<usize>,
 }
@@ -97,16 +106,6 @@ pub struct Baseline {
     pub n: usize,
 }
 
-/// The cells of a study in rows and columns, each sorted as its axis is.
-pub(super) struct Grid<'s> {
-    /// Names of the rows.
-    pub(super) rows: Vec<String>,
-    /// Names of the columns.
-    pub(super) columns: Vec<String>,
-    /// `[row][column]` -> the cells there.
-    pub(super) cells: Vec<Vec<Vec<&'s Cell>>>,
-}
-
 impl StudyTable {
     /// Builds the table of a study, or says why the layout does not fit it.
     pub fn build(study: &Study<'_>, layout: &Layout) -> Result<Self, LayoutError> {
@@ -128,7 +127,9 @@ impl StudyTable {
         let rows = (0..grid.rows.len())
             .map(|row| table_row(&grid, row, layout.measure, &pooled_axes, &leaks))
             .collect();
-        let comparisons = comparison::compare(&grid, layout.measure, &pooled_axes, &leaks);
+        let references = grid.references(layout.baseline.as_deref())?;
+        let comparisons =
+            comparison::compare(&grid, &references, layout.measure, &pooled_axes, &leaks);
         Ok(Self {
             study: study.plan.name.clone(),
             stage,
@@ -149,45 +150,6 @@ impl StudyTable {
     pub fn is_complete(&self) -> bool {
         self.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.runs.len() == cell.planned)
     }
-}
-
-impl<'s> Grid<'s> {
-    pub(super) fn of(
-        study: &Study<'_>,
-        cells: &[&'s Cell],
-        row_axes: &[String],
-        column_axes: &[String],
-    ) -> Self {
-        let row_names = names(study, cells, row_axes);
-        let column_names = names(study, cells, column_axes);
-        let mut places: BTreeMap<(String, String), Vec<&Cell>> = BTreeMap::new();
-        for cell in cells {
-            places.entry((name(cell, row_axes), name(cell, column_axes))).or_default().push(cell);
-        }
-        let mut at = |row: &String, column: &String| {
-            places.remove(&(row.clone(), column.clone())).unwrap_or_default()
-        };
-        let row = |row| column_names.iter().map(|column| at(row, column)).collect();
-        let cells = row_names.iter().map(row).collect();
-        Self { rows: row_names, columns: column_names, cells }
-    }
-}
-
-/// Returns the cells of the stage that the table shows; at least one.
-pub(super) fn stage_cells<'s>(
-    study: &'s Study<'_>,
-    stage: Option<&str>,
-) -> Result<Vec<&'s Cell>, LayoutError> {
-    let last = study.cells.last().ok_or(LayoutError::NoScores)?;
-    let wanted = stage.unwrap_or(&last.stage);
-    let cells: Vec<&Cell> = study.cells.iter().filter(|cell| cell.stage == wanted).collect();
-    if cells.is_empty() {
-        let mut known: Vec<String> =
-            study.cells.iter().map(|cell| format!("`{}`", cell.stage)).collect();
-        known.dedup();
-        return Err(LayoutError::Stage { stage: wanted.to_owned(), known: known.join(", ") });
-    }
-    Ok(cells)
 }
 
 fn axes(
@@ -220,31 +182,6 @@ fn axes(
     Ok((rows, columns))
 }
 
-fn name(cell: &Cell, axes: &[String]) -> String {
-    let value = |axis: &String| cell.at.get(axis).map_or("", String::as_str);
-    if axes.is_empty() {
-        "all".to_owned()
-    } else {
-        axes.iter().map(value).collect::<Vec<_>>().join(" / ")
-    }
-}
-
-/// Returns the names that occur, in the order of the axes' values.
-fn names(study: &Study<'_>, cells: &[&Cell], axes: &[String]) -> Vec<String> {
-    let place = |cell: &Cell| -> Vec<Option<usize>> {
-        let of = |wanted: &String| {
-            let axis = study.plan.axes.iter().find(|axis| axis.name == *wanted)?;
-            axis.values.iter().position(|value| Some(&value.name) == cell.at.get(wanted))
-        };
-        axes.iter().map(of).collect()
-    };
-    let mut found: Vec<(Vec<Option<usize>>, String)> =
-        cells.iter().map(|cell| (place(cell), name(cell, axes))).collect();
-    found.sort();
-    found.dedup();
-    found.into_iter().map(|(_, name)| name).collect()
-}
-
 fn table_row(
     grid: &Grid<'_>,
     row: usize,
@@ -253,28 +190,30 @@ fn table_row(
     leaks: &[String],
 ) -> TableRow {
     let all = || grid.cells[row].iter().flatten();
-    let counts: Option<Vec<usize>> = all().map(|cell| cell.training_images()).collect();
     let range = |counts: Vec<usize>| Some((*counts.iter().min()?, *counts.iter().max()?));
-    let training_images = counts.and_then(range).filter(|(_, most)| *most > 0);
+    let images: Option<Vec<usize>> = all().map(|cell| cell.training_images()).collect();
+    let training_images = images.and_then(range).filter(|(_, most)| *most > 0);
+    let steps = range(all().filter_map(|cell| cell.steps).collect());
     let cells =
         grid.cells[row].iter().map(|cells| table_cell(cells, measure, pooled, leaks)).collect();
-    TableRow { name: grid.rows[row].clone(), training_images, cells }
+    TableRow { name: grid.rows[row].clone(), training_images, steps, cells }
 }
 
 fn table_cell(cells: &[&Cell], measure: Measure, pooled: &[String], leaks: &[String]) -> TableCell {
-    let runs: Vec<Run> = cells
-        .iter()
-        .filter_map(|cell| {
-            let measures = &cell.scores.as_ref()?.measures;
-            let value = measure.of(measures);
-            let (correct, n) = (measures.correct, measures.n);
-            Some(Run { at: at(cell, pooled), value, correct, n })
+    let scored = || cells.iter().filter_map(|cell| Some((*cell, cell.scores.as_ref()?)));
+    let runs: Vec<Run> = scored()
+        .map(|(cell, scores)| {
+            let Measures { correct, n, .. } = scores.measures;
+            Run { at: at(cell, pooled), value: scores.measures.get(measure), correct, n }
         })
         .collect();
+    let gains: Vec<f64> =
+        scored().filter_map(|(_, scores)| over_majority(scores, measure)).collect();
     let values: Vec<f64> = runs.iter().filter_map(|run| run.value).collect();
     let spread = Spread::of(&values);
-    let wilson = match (measure, runs.as_slice()) {
-        (Measure::Accuracy, [run]) => Some(wilson_interval(run.correct, run.n)),
+    let over_images = match scored().collect::<Vec<_>>().as_slice() {
+        [(_, one)] if measure == Measure::Accuracy => Some(one.measures.accuracy_interval),
+        [(_, one)] => one.intervals.as_ref().and_then(|intervals| intervals.get(measure)),
         _ => None,
     };
     let has = |reason: &String| cells.iter().any(|cell| cell.leaks.contains(reason));
@@ -284,17 +223,18 @@ fn table_cell(cells: &[&Cell], measure: Measure, pooled: &[String], leaks: &[Str
         deviation: spread.and_then(|spread| spread.deviation),
         interval: spread
             .and_then(|spread| spread.interval)
-            .or(wilson)
+            .or(over_images)
             .map(|one| measure.within(one)),
+        over_majority: Spread::of(&gains).map(|spread| spread.mean),
         leaks: (1..=leaks.len()).filter(|number| has(&leaks[number - 1])).collect(),
         runs,
     }
 }
 
-/// Returns where a cell lies on the given axes.
-pub(super) fn at(cell: &Cell, axes: &[String]) -> BTreeMap<String, String> {
-    let value = |axis: &String| Some((axis.clone(), cell.at.get(axis)?.clone()));
-    axes.iter().filter_map(value).collect()
+/// Returns a measure less its number for who always answers the most frequent class.
+fn over_majority(scores: &Scores, measure: Measure) -> Option<f64> {
+    let constant = scores.answers().of_majority();
+    Some(scores.measures.get(measure)? - measure.of(&constant, &constant.once())?)
 }
 
 fn baselines(cells: &[&Cell]) -> Vec<Baseline> {

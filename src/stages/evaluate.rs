@@ -10,7 +10,6 @@ use crate::artifact::Classifier;
 use crate::artifact::ImageSet;
 use crate::artifact::Prediction;
 use crate::artifact::Scores;
-use crate::measure::Measures;
 use crate::measure::accuracy::most_likely;
 use crate::ml;
 use crate::stage::Context;
@@ -49,7 +48,7 @@ ports! {
 
 impl Stage for Evaluate {
     const KIND: &'static str = "evaluate";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "Measures a classifier on labelled images.";
     const RUNNER: Runner = Runner::Torch;
     type Params = Params;
@@ -97,8 +96,6 @@ fn score(
         return Err(StageError::data(problem)
             .help("its training diverged: lower `learning_rate` in `train-classifier`"));
     }
-    let predicted: Vec<usize> = probabilities.iter().map(|row| most_likely(row)).collect();
-    let measures = Measures::of(labels, &predicted, &probabilities, images.classes.len());
     let predictions = probabilities
         .into_iter()
         .enumerate()
@@ -106,11 +103,11 @@ fn score(
             id: images.samples[index].id.clone(),
             group: images.samples[index].group.clone(),
             label: labels[index],
-            predicted: predicted[index],
+            predicted: most_likely(&probabilities),
             probabilities,
         })
         .collect();
-    Ok(Scores { classes: images.classes.clone(), measures, predictions })
+    Ok(Scores::of(images.classes.clone(), predictions)?)
 }
 
 #[cfg(test)]

@@ -401,6 +401,17 @@ stages:
     sandbox.write("study.yaml", text);
     assert_eq!(ran(&sandbox, "study.yaml"), 4);
     assert!(sandbox.run(&["table", "study.yaml"]).ends_with(0).stdout.contains("50.00 %"));
+    let shown = sandbox.run(&["show", "study.yaml", "two"]).ends_with(0).stdout;
+    for measure in ablate::measure::Measure::ALL.map(ablate::measure::Measure::name) {
+        let table = sandbox.run(&["table", "study.yaml", "--value", measure]).ends_with(0).stdout;
+        // Of two classes none is a grade to be referred.
+        assert_eq!(table.contains(" 1 of 2\n"), !measure.starts_with("referable"), "{table}");
+        assert!(shown.contains(&format!("{measure}: ")), "{shown}");
+    }
+    assert!(
+        shown.contains("intervals: ") && shown.contains("confusion: [1, 0], [1, 0]"),
+        "{shown}"
+    );
     let log =
         std::fs::read_dir(sandbox.path("cache/runs")).unwrap().next().unwrap().unwrap().path();
     let log = std::fs::read_to_string(log.join("logs/two.log")).unwrap();

@@ -56,7 +56,7 @@ fn the_key_of_each_kind_is_pinned() {
     // changelog, or find out what changed the key by accident.
     insta::assert_snapshot!(told.join("\n"), @"
     classic-augment v2 classic cd5ce21aa93f
-    evaluate v1 score[arm=none,network=resnet18,seed=1] fd0e1431708e
+    evaluate v2 score[arm=none,network=resnet18,seed=1] fb8806dbf0a7
     exec v1 own e3c98b5a4346
     filter v1 kept 38c99f9e3662
     generate v1 fakes b829489d22cd

@@ -25,6 +25,7 @@ mod hostile;
 mod keys;
 mod layers;
 mod manifests;
+mod measures;
 mod memory;
 mod pipelines;
 mod preparation;

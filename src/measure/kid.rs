@@ -1,0 +1,107 @@
+//! The kernel distance (KID): how far features of generated images are from those of real ones, unbiased at
+//! any number of images.
+
+use rayon::iter::IntoParallelIterator;
+use rayon::iter::ParallelIterator;
+
+use crate::seed::Seed;
+
+/// Kernel distance over several subsets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kid {
+    /// Mean over the subsets; near 0, and as often below it, where both sides are alike.
+    pub mean: f64,
+    /// Standard deviation over the subsets (divisor: their number).
+    pub deviation: f64,
+}
+
+/// Numbers of rows of one side that make a subset, and those of the other.
+pub type Subset = [Vec<usize>; 2];
+
+/// Draws `count` subsets of `size` rows of each side without replacement, of all rows of the smaller side
+/// where it has fewer.
+pub fn subsets(real: usize, fake: usize, count: usize, size: usize, seed: Seed) -> Vec<Subset> {
+    let size = size.min(real).min(fake);
+    let mut stream = seed.named("subsets").stream();
+    let mut draw = |rows: usize| {
+        let mut all: Vec<usize> = (0..rows).collect();
+        stream.shuffle(&mut all);
+        all.truncate(size);
+        all
+    };
+    (0..count).map(|_| [draw(real), draw(fake)]).collect()
+}
+
+/// Returns the kernel distance (Binkowski et al., 2018): the unbiased squared maximum mean discrepancy under
+/// `k(x, y) = (x y / d + 1)^3`, mean over subsets of equal size. Rows are features, `d` to a row. Absent
+/// without subsets or where these have fewer than two rows.
+pub fn kid(real: &[Vec<f64>], fake: &[Vec<f64>], subsets: &[Subset]) -> Option<Kid> {
+    if subsets.is_empty() || subsets.iter().flatten().any(|rows| rows.len() < 2) {
+        return None;
+    }
+    let all: Vec<f64> =
+        subsets.into_par_iter().map(|[r, f]| discrepancy(&of(real, r), &of(fake, f))).collect();
+    let n = all.len() as f64;
+    let mean = all.iter().sum::<f64>() / n;
+    let squares: f64 = all.iter().map(|one| (one - mean).powi(2)).sum();
+    Some(Kid { mean, deviation: (squares / n).sqrt() })
+}
+
+fn of<'a>(rows: &'a [Vec<f64>], numbers: &[usize]) -> Vec<&'a [f64]> {
+    numbers.iter().map(|&number| rows[number].as_slice()).collect()
+}
+
+/// `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, each row with every other.
+fn discrepancy(xs: &[&[f64]], ys: &[&[f64]]) -> f64 {
+    let within = |rows: &[&[f64]]| {
+        let pairs = rows.iter().enumerate();
+        let sum: f64 =
+            pairs.map(|(i, a)| rows[..i].iter().map(|b| kernel(a, b)).sum::<f64>()).sum();
+        2.0 * sum / (rows.len() * (rows.len() - 1)) as f64
+    };
+    let across: f64 = xs.iter().map(|x| ys.iter().map(|y| kernel(x, y)).sum::<f64>()).sum();
+    within(xs) + within(ys) - 2.0 * across / (xs.len() * ys.len()) as f64
+}
+
+fn kernel(a: &[f64], b: &[f64]) -> f64 {
+    let product: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+    (product / a.len() as f64 + 1.0).powi(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kid;
+    use super::subsets;
+    use crate::measure::noise::rows;
+    use crate::seed::Seed;
+
+    #[test]
+    fn subsets_are_never_larger_than_the_smaller_side() {
+        let drawn = subsets(7, 4, 3, 1000, Seed(1));
+        assert_eq!(drawn.len(), 3);
+        for [mut real, mut fake] in drawn {
+            assert_eq!((real.len(), fake.len()), (4, 4));
+            real.sort_unstable();
+            fake.sort_unstable();
+            real.dedup();
+            assert_eq!((real.len(), fake), (4, vec![0, 1, 2, 3]));
+        }
+        assert_eq!(
+            kid(&rows(1, 3, 0.0, 1), &rows(1, 3, 0.0, 2), &subsets(1, 1, 2, 5, Seed(1))),
+            None
+        );
+    }
+
+    #[test]
+    fn alike_sides_are_no_distance_apart_and_the_distance_has_no_side() {
+        let (real, alike, other) =
+            (rows(200, 6, 0.0, 1), rows(200, 6, 0.0, 2), rows(200, 6, 1.0, 3));
+        let drawn = subsets(200, 200, 20, 100, Seed(1));
+        let near = kid(&real, &alike, &drawn).unwrap();
+        let far = kid(&real, &other, &drawn).unwrap();
+        assert!(near.mean.abs() < 3.0 * near.deviation && far.mean > 10.0 * near.mean.abs());
+        let turned = drawn.iter().map(|[r, f]| [f.clone(), r.clone()]).collect::<Vec<_>>();
+        let back = kid(&other, &real, &turned).unwrap();
+        assert!((back.mean - far.mean).abs() < 1e-9 * far.mean);
+    }
+}
