@@ -226,15 +226,21 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
     })
 }
 
-/// Returns the steps of a training that goes over all its images in each epoch of its history.
+/// Returns the steps that a training took: those of its history, or what its epochs over all images come to; a
+/// last batch of one image is left out.
 fn steps(
     training: &[TrainingPart],
     history: Option<&History>,
     batch: Option<u64>,
 ) -> Option<usize> {
+    let history = history?;
+    if let Some(steps) = history.column("steps") {
+        return steps.last().map(|steps| *steps as usize);
+    }
     let images: usize = training.iter().map(|part| part.images).sum::<Option<usize>>()?;
-    let batch = usize::try_from(batch?).ok().filter(|batch| *batch > 0)?;
-    history?.rows.len().checked_mul(images.div_ceil(batch)).filter(|steps| *steps > 0)
+    let batch = usize::try_from(batch?).ok().filter(|batch| *batch > 1)?;
+    let pass = images.div_ceil(batch) - usize::from(images % batch == 1);
+    history.rows.len().checked_mul(pass).filter(|steps| *steps > 0)
 }
 
 fn read_history(tree: &Tree) -> Result<History, Error> {
@@ -275,4 +281,27 @@ fn read_gan(task: &Task, tree: &Tree) -> Result<TrainedGan, Error> {
         grids.insert(name.trim_start_matches("grids/").to_owned(), tree.read(name)?);
     }
     Ok(TrainedGan { task: task.to_string(), history: read_history(tree)?, grids })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::History;
+    use super::TrainingPart;
+    use super::steps;
+
+    #[test]
+    fn steps_are_those_of_the_history_or_of_epochs_over_all_images() {
+        let part = |images| TrainingPart { task: "classic".to_owned(), images };
+        let history = |text: &str| History::parse("history.csv", text).unwrap();
+        let epochs = history("epoch,loss\n1,0.5\n2,0.4\n3,0.3\n");
+        let parts = [part(Some(100)), part(Some(29))];
+        assert_eq!(steps(&parts, Some(&epochs), Some(64)), Some(6), "129 = 2 * 64 + 1");
+        assert_eq!(steps(&parts[..1], Some(&epochs), Some(64)), Some(6));
+        assert_eq!(steps(&parts, Some(&epochs), Some(32)), Some(12), "the fifth has one image");
+        assert_eq!(steps(&parts, Some(&epochs), Some(30)), Some(15));
+        let rounds = history("epoch,loss,steps\n1,0.5,50\n2,0.4,100\n");
+        assert_eq!(steps(&parts, Some(&rounds), Some(64)), Some(100));
+        assert_eq!(steps(&[part(None)], Some(&epochs), Some(64)), None);
+        assert_eq!(steps(&parts, None, Some(64)), None);
+    }
 }
