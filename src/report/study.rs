@@ -234,7 +234,7 @@ fn steps(
     batch: Option<u64>,
 ) -> Option<usize> {
     let history = history?;
-    if let Some(steps) = history.column("steps") {
+    if let Some(steps) = history.column("step") {
         return steps.last().map(|steps| *steps as usize);
     }
     let images: usize = training.iter().map(|part| part.images).sum::<Option<usize>>()?;
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(steps(&parts[..1], Some(&epochs), Some(64)), Some(6));
         assert_eq!(steps(&parts, Some(&epochs), Some(32)), Some(12), "the fifth has one image");
         assert_eq!(steps(&parts, Some(&epochs), Some(30)), Some(15));
-        let rounds = history("epoch,loss,steps\n1,0.5,50\n2,0.4,100\n");
+        let rounds = history("epoch,loss,step\n1,0.5,50\n2,0.4,100\n");
         assert_eq!(steps(&parts, Some(&rounds), Some(64)), Some(100));
         assert_eq!(steps(&[part(None)], Some(&epochs), Some(64)), None);
         assert_eq!(steps(&parts, None, Some(64)), None);
