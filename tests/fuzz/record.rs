@@ -44,6 +44,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         seconds: 1.0,
         device: None,
         threads: None,
+        memory: None,
         machine: None,
         finished: 0,
         log: None,
