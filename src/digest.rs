@@ -12,9 +12,11 @@ use serde::Serialize;
 use serde::Serializer;
 
 mod md5;
+mod untold;
 
 pub use md5::Md5;
 pub use md5::ParseMd5Error;
+pub(crate) use untold::is_default;
 
 /// A 256-bit BLAKE3 digest; shown, parsed and serialised as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,7 +16,7 @@ use crate::artifact::History;
 use crate::artifact::ImageSet;
 use crate::artifact::Tree;
 use crate::artifact::Variant;
-use crate::artifact::variant::is_default;
+use crate::digest::is_default;
 use crate::files;
 
 /// A network architecture, as torchvision defines and names it.

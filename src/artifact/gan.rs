@@ -17,6 +17,7 @@ use crate::artifact::History;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Tree;
+use crate::digest::is_default;
 use crate::files;
 
 const CONFIG: &str = "gan.json";
@@ -89,10 +90,6 @@ impl Default for GanShape {
             conditions: 0,
         }
     }
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// A trained GAN.

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::digest::is_default;
+
 /// The departures; by default there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -40,9 +42,4 @@ pub enum Head {
     Softmax,
     /// A logit for each threshold between classes that are ordered, with weights that all share (Cao et al. 2020).
     Coral,
-}
-
-/// Returns whether a part is torchvision's.
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }

@@ -52,8 +52,8 @@ fn told(task: &Task, record: &Record) -> Value {
         "task": task.to_string(), "stage": task.stage, "cell": task.cell, "kind": task.kind.name,
         "key": record.key_digest(), "seconds": record.seconds, "device": record.device,
         "sources": record.key.read::<Sources>().map(|key| key.sources),
-        "threads": record.threads, "memory": record.memory, "machine": record.machine, "finished": record.finished,
-        "outputs": record.outputs,
+        "threads": record.threads, "memory": record.memory, "machine": record.machine,
+        "finished": record.finished, "outputs": record.outputs,
     })
 }
 

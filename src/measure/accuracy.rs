@@ -30,16 +30,6 @@ pub fn wilson_interval(successes: usize, trials: usize) -> (f64, f64) {
     ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
-/// Returns the accuracy of always answering the most frequent label, 0 to 1; 0 without labels.
-pub fn majority_share(labels: &[usize], classes: usize) -> f64 {
-    let mut counts = vec![0_usize; classes];
-    for &label in labels {
-        counts[label] += 1;
-    }
-    let most = counts.into_iter().max().unwrap_or_default();
-    most as f64 / labels.len().max(1) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::prop_assert;

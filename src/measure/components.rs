@@ -3,6 +3,9 @@
 //! Approach: of `n` rows of `d` numbers the smaller of both squares, `C C'` or `C' C` of the centred rows, is
 //! decomposed. That costs the cube of the smaller of `n` and `d`: a thousand images take most of a minute.
 
+use crate::measure::rows::dot;
+use crate::measure::rows::mean;
+use crate::measure::rows::turned;
 use crate::measure::singular::singular;
 
 /// Directions found in some rows.
@@ -23,11 +26,10 @@ impl Components {
     pub fn of(rows: &[Vec<f64>], count: usize) -> Self {
         let n = rows.len() as f64;
         let width = rows.first().map_or(0, Vec::len);
-        let mean: Vec<f64> =
-            (0..width).map(|at| rows.iter().map(|row| row[at]).sum::<f64>() / n).collect();
+        let mean = mean(rows);
         let centred: Vec<Vec<f64>> = rows.iter().map(|row| less(row, &mean)).collect();
         let wide = width > rows.len();
-        let sides = if wide { centred.clone() } else { turned(&centred, width) };
+        let sides = if wide { centred.clone() } else { turned(&centred) };
         let square: Vec<Vec<f64>> =
             sides.iter().map(|a| sides.iter().map(|b| dot(a, b)).collect()).collect();
         let found = singular(&square);
@@ -59,16 +61,8 @@ fn less(row: &[f64], mean: &[f64]) -> Vec<f64> {
     row.iter().zip(mean).map(|(number, mean)| number - mean).collect()
 }
 
-fn turned(rows: &[Vec<f64>], width: usize) -> Vec<Vec<f64>> {
-    (0..width).map(|at| rows.iter().map(|row| row[at]).collect()).collect()
-}
-
 fn sum_of(rows: &[Vec<f64>], shares: &[f64], at: usize) -> f64 {
     rows.iter().zip(shares).map(|(row, share)| row[at] * share).sum()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

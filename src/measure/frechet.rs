@@ -4,6 +4,8 @@
 //! `(S1 S2)^(1/2)` is the sum of the singular values of `C1 C2'`. A side with more rows than features is first
 //! turned into a square of singular values and vectors.
 
+use crate::measure::rows::dot;
+use crate::measure::rows::mean;
 use crate::measure::singular::singular;
 
 /// Rows of either side below which the distance is mostly a matter of how many there are: the width of the
@@ -38,8 +40,7 @@ struct Normal {
 impl Normal {
     fn of(rows: &[Vec<f64>]) -> Self {
         let n = rows.len() as f64;
-        let mean: Vec<f64> =
-            (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at]).sum::<f64>() / n).collect();
+        let mean = mean(rows);
         let scale = (n - 1.0).sqrt();
         let centred = |row: &Vec<f64>| -> Vec<f64> {
             row.iter().zip(&mean).map(|(number, mean)| (number - mean) / scale).collect()
@@ -57,10 +58,6 @@ fn square(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let scaled =
         |(value, vector): (&f64, &Vec<f64>)| vector.iter().map(|one| one * value).collect();
     found.values.iter().zip(&found.right).map(scaled).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::measure::Answers;
+use crate::measure::Measure;
 use crate::measure::Measures;
 use crate::measure::components::Components;
 use crate::measure::frechet::frechet;
@@ -133,20 +134,22 @@ fn measures_of_answers_are_those_of_scikit_learn() {
         let rows = rows.map(|((label, predicted), row)| (*label, *predicted, row.as_slice()));
         let found = Measures::of(&Answers::of(classes, rows));
         assert_eq!(found.confusion, case.confusion);
-        assert_close(found.accuracy, case.accuracy);
+        let number = |measure| found.get(measure);
+        assert_close(number(Measure::Accuracy).unwrap(), case.accuracy);
         assert_close(found.accuracy_interval.0, case.interval.0);
         assert_close(found.accuracy_interval.1, case.interval.1);
         assert_close(found.majority, case.majority);
-        assert_close(found.balanced_accuracy.unwrap(), case.balanced_accuracy);
-        assert_close(found.macro_f1.unwrap(), case.macro_f1);
-        assert_close(found.kappa.unwrap(), case.kappa);
-        assert_close(found.auc.unwrap(), case.macro_auc);
-        assert_close(found.micro_auc.unwrap(), case.micro_auc);
-        assert_close(found.mae.unwrap(), case.mae);
-        assert_close(found.brier.unwrap(), case.brier);
-        assert_close(found.ece.unwrap(), case.ece);
+        assert_close(number(Measure::BalancedAccuracy).unwrap(), case.balanced_accuracy);
+        assert_close(number(Measure::MacroF1).unwrap(), case.macro_f1);
+        assert_close(number(Measure::Kappa).unwrap(), case.kappa);
+        assert_close(number(Measure::Auc).unwrap(), case.macro_auc);
+        assert_close(number(Measure::MicroAuc).unwrap(), case.micro_auc);
+        assert_close(number(Measure::Mae).unwrap(), case.mae);
+        assert_close(number(Measure::Brier).unwrap(), case.brier);
+        assert_close(number(Measure::Ece).unwrap(), case.ece);
         let referable =
-            [found.referable_sensitivity, found.referable_specificity, found.referable_auc];
+            [Measure::ReferableSensitivity, Measure::ReferableSpecificity, Measure::ReferableAuc]
+                .map(number);
         let expected = [case.referable_sensitivity, case.referable_specificity, case.referable_auc];
         assert_all_close(referable.into_iter(), &expected);
         assert_all_close(found.per_class.iter().map(|class| class.precision), &case.precision);

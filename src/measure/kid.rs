@@ -4,6 +4,7 @@
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
+use crate::measure::rows::dot;
 use crate::seed::Seed;
 
 /// Kernel distance over several subsets.
@@ -64,8 +65,7 @@ fn discrepancy(xs: &[&[f64]], ys: &[&[f64]]) -> f64 {
 }
 
 fn kernel(a: &[f64], b: &[f64]) -> f64 {
-    let product: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-    (product / a.len() as f64 + 1.0).powi(3)
+    (dot(a, b) / a.len() as f64 + 1.0).powi(3)
 }
 
 #[cfg(test)]

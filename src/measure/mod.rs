@@ -24,6 +24,7 @@ pub mod paired;
 pub mod power;
 pub mod referral;
 pub mod resampling;
+mod rows;
 mod scalar;
 pub mod singular;
 pub mod structure;

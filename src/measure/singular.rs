@@ -1,5 +1,8 @@
 //! Singular values of a matrix, and its right singular vectors.
 
+use crate::measure::rows::dot;
+use crate::measure::rows::turned;
+
 /// Rotations of all pairs after which the method gives up; ten are usual.
 const SWEEPS: usize = 60;
 
@@ -74,18 +77,9 @@ fn rotate(columns: &mut [Vec<f64>], left: usize, right: usize, cosine: f64, sine
     }
 }
 
-fn turned(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let columns = rows.first().map_or(0, Vec::len);
-    (0..columns).map(|at| rows.iter().map(|row| row[at]).collect()).collect()
-}
-
 fn identity(size: usize) -> Vec<Vec<f64>> {
     let row = |at: usize| (0..size).map(|column| f64::from(u8::from(column == at))).collect();
     (0..size).map(row).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -73,7 +73,8 @@ mod tests {
     fn network(bits: Bits) -> Parameters {
         let mut parameters = Parameters::new(None);
         let _ = parameters.root().trainable("x", &[1, 3], Initial::Constant(0.0)).unwrap();
-        let _ = parameters.root().buffer("mean", &[1], 7.0).unwrap();
+        let _ = parameters.root().buffer("mean", &[1], Initial::Constant(0.0)).unwrap();
+        parameters.set("mean", &Tensor::from_slice(&[7.0_f32])).unwrap();
         parameters.set("x", &Tensor::from_slice(&[1.0_f32, -2.0, 0.5]).view([1, 3])).unwrap();
         parameters.place(Device::Cpu, bits).unwrap();
         parameters

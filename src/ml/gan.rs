@@ -7,6 +7,7 @@ use tch::Tensor;
 use crate::artifact::GanShape;
 use crate::artifact::ImageSet;
 use crate::ml::LatentDistribution;
+use crate::ml::batch;
 use crate::ml::critic::Critic;
 use crate::ml::generator::Generator;
 use crate::ml::parameters::Parameters;
@@ -65,6 +66,11 @@ pub(in crate::ml) fn labels(shape: &GanShape, set: &ImageSet) -> Result<Vec<usiz
         StageError::data(format!("a conditional GAN needs classes, but image `{id}` has no label"))
             .help("put a `label` stage before it, or train the GAN without `conditional`")
     })
+}
+
+/// Returns classes as networks are told them; nothing for none.
+pub(in crate::ml) fn told(classes: &[usize], device: Device) -> Result<Option<Tensor>, StageError> {
+    (!classes.is_empty()).then(|| batch::indices_on(classes, device)).transpose()
 }
 
 /// Returns images `[n, 3, size, size]` from -1 to 1 as bytes `[n, size, size, 3]`, rounded.

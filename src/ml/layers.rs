@@ -82,8 +82,8 @@ impl BatchNorm {
         Ok(Self {
             weight: scope.trainable("weight", &[channels], scale)?,
             bias: scope.trainable("bias", &[channels], Initial::Constant(0.0))?,
-            running_mean: scope.buffer("running_mean", &[channels], 0.0)?,
-            running_var: scope.buffer("running_var", &[channels], 1.0)?,
+            running_mean: scope.buffer("running_mean", &[channels], Initial::Constant(0.0))?,
+            running_var: scope.buffer("running_var", &[channels], Initial::Constant(1.0))?,
             batches: scope.counter("num_batches_tracked"),
         })
     }

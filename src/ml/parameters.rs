@@ -273,19 +273,6 @@ impl Scope<'_> {
         Ok(tensor)
     }
 
-    /// Makes a tensor that is not trained but belongs to the network, with first numbers that are drawn.
-    pub(in crate::ml) fn drawn(
-        &mut self,
-        name: &str,
-        shape: &[i64],
-        initial: Initial,
-    ) -> Result<Tensor, StageError> {
-        let name = format!("{}{name}", self.prefix);
-        let tensor = self.first(&name, shape, initial)?;
-        self.parameters.buffers.insert(name, tensor.shallow_clone());
-        Ok(tensor)
-    }
-
     /// Returns the first numbers of a tensor.
     fn first(&self, name: &str, shape: &[i64], initial: Initial) -> Result<Tensor, StageError> {
         Ok(match (initial, self.parameters.seed) {
@@ -306,10 +293,11 @@ impl Scope<'_> {
         &mut self,
         name: &str,
         shape: &[i64],
-        value: f64,
+        initial: Initial,
     ) -> Result<Tensor, StageError> {
-        let tensor = Tensor::f_full(shape, value, (Kind::Float, Device::Cpu))?;
-        self.parameters.buffers.insert(format!("{}{name}", self.prefix), tensor.shallow_clone());
+        let name = format!("{}{name}", self.prefix);
+        let tensor = self.first(&name, shape, initial)?;
+        self.parameters.buffers.insert(name, tensor.shallow_clone());
         Ok(tensor)
     }
 

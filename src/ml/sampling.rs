@@ -6,7 +6,6 @@ use crate::artifact::CHANNELS;
 use crate::artifact::Gan;
 use crate::artifact::ImageSet;
 use crate::ml::Sampling;
-use crate::ml::batch;
 use crate::ml::batch::Images;
 use crate::ml::failure::guarded;
 use crate::ml::gan;
@@ -53,8 +52,7 @@ pub fn generate(cx: &Context<'_>, gan: &Gan, sampling: &Sampling) -> Result<Vec<
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let z = tch::Tensor::f_cat(&vectors, 0)?;
-            let told = classes.get(start..start + count);
-            let told = told.map(|told| batch::indices_on(told, device)).transpose()?;
+            let told = gan::told(classes.get(start..start + count).unwrap_or_default(), device)?;
             pixels.extend(gan::to_bytes(&generator.forward(&z, told.as_ref(), Mode::Use)?)?);
             tell(cx, start + count, sampling.count);
         }
@@ -85,8 +83,7 @@ pub fn critic_scores(cx: &Context<'_>, gan: &Gan, set: &ImageSet) -> Result<Vec<
             cx.keep_going()?;
             let end = set.len().min(start + BATCH);
             let batch = images.stretch(start, end - start)?;
-            let told = classes.get(start..end);
-            let told = told.map(|told| batch::indices_on(told, device)).transpose()?;
+            let told = gan::told(classes.get(start..end).unwrap_or_default(), device)?;
             let found =
                 critic.forward(&batch, told.as_ref(), Mode::Use)?.f_to_kind(Kind::Double)?;
             scores.extend(Vec::<f64>::try_from(found)?);

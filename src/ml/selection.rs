@@ -8,6 +8,7 @@ use tch::Tensor;
 
 use crate::measure::Answers;
 use crate::measure::Measure;
+use crate::measure::accuracy::most_likely;
 use crate::ml::Metric;
 use crate::ml::checkpoint;
 use crate::ml::checkpoint::State;
@@ -137,10 +138,6 @@ pub(in crate::ml) fn value(
     labels: &[usize],
     probabilities: &[Vec<f64>],
 ) -> Option<f64> {
-    let likely = |row: &[f64]| {
-        let best = |best: usize, class: usize| if row[class] > row[best] { class } else { best };
-        (0..row.len()).fold(0, best)
-    };
     let measure = match metric {
         Metric::Accuracy => Measure::Accuracy,
         Metric::BalancedAccuracy => Measure::BalancedAccuracy,
@@ -149,7 +146,7 @@ pub(in crate::ml) fn value(
         Metric::Loss => return None,
     };
     let rows = labels.iter().zip(probabilities);
-    let rows = rows.map(|(label, row)| (*label, likely(row), row.as_slice()));
+    let rows = rows.map(|(label, row)| (*label, most_likely(row), row.as_slice()));
     let answers = Answers::of(probabilities.first()?.len(), rows);
     measure.of(&answers, &answers.once())
 }

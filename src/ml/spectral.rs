@@ -62,7 +62,7 @@ impl Spectral {
         let rows = weight.size()[0];
         let columns = weight.numel() as i64 / rows;
         let mut drawn = |name, length| {
-            let mut vector = scope.drawn(name, &[length], DRAWN)?;
+            let mut vector = scope.buffer(name, &[length], DRAWN)?;
             let unit = unit(&vector)?;
             vector.f_copy_(&unit)?;
             Ok::<_, StageError>(vector)

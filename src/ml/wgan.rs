@@ -144,11 +144,7 @@ impl<'a> Wgan<'a> {
     /// Returns the classes of some images, where networks are told them.
     fn classes(&self, indices: &[usize]) -> Result<Option<Tensor>, StageError> {
         let label = |&index: &usize| self.labels.get(index).copied();
-        self.on_device(&indices.iter().filter_map(label).collect::<Vec<_>>())
-    }
-
-    fn on_device(&self, classes: &[usize]) -> Result<Option<Tensor>, StageError> {
-        (!classes.is_empty()).then(|| batch::indices_on(classes, self.device)).transpose()
+        gan::told(&indices.iter().filter_map(label).collect::<Vec<_>>(), self.device)
     }
 
     /// Changes images as the critic gets to see them.
@@ -231,7 +227,7 @@ impl<'a> Wgan<'a> {
         let class = |index: usize| {
             (index / stretch).checked_rem(self.known.len()).map(|place| self.known[place])
         };
-        let classes = self.on_device(&(0..count).filter_map(class).collect::<Vec<_>>())?;
+        let classes = gan::told(&(0..count).filter_map(class).collect::<Vec<_>>(), self.device)?;
         self.exchange()?;
         let images = self.generator.net.forward(&z, classes.as_ref(), Mode::Use)?;
         self.exchange()?;

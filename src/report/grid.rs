@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::manifest::quoted;
 use crate::report::Cell;
 use crate::report::LayoutError;
 use crate::report::Study;
@@ -57,8 +58,7 @@ impl<'s> Grid<'s> {
             });
             twins.find_map(|name| place(&name))
         };
-        let known =
-            || self.rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>().join(", ");
+        let known = || quoted(self.rows.iter().map(String::as_str));
         let found: Option<Vec<usize>> = self.cells.iter().map(twin).collect();
         found.ok_or_else(|| LayoutError::Baseline { row: wanted.to_owned(), known: known() })
     }

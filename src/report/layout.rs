@@ -146,11 +146,18 @@ mod tests {
     use super::Measure;
 
     #[test]
+    fn every_measure_is_found_by_its_name() {
+        for measure in Measure::ALL {
+            assert_eq!(measure.name().parse(), Ok(measure));
+        }
+        let wrong = "precision".parse::<Measure>().unwrap_err();
+        insta::assert_snapshot!(wrong, @"`precision` is no measure: expected one of `accuracy`, `balanced_accuracy`, `macro_f1`, `auc`, `micro_auc`, `kappa`, `mae`, `referable_sensitivity`, `referable_specificity`, `referable_auc`, `brier`, `ece`");
+    }
+
+    #[test]
     fn intervals_are_cut_to_what_a_measure_can_be() {
         assert_eq!(Measure::Accuracy.within((-0.2, 1.1)), (0.0, 1.0));
         assert_eq!(Measure::Kappa.within((-0.2, 1.1)), (-0.2, 1.0));
         assert_eq!(Measure::Mae.within((-0.2, 1.1)), (0.0, 1.1));
-        let wrong = "precision".parse::<Measure>().unwrap_err();
-        insta::assert_snapshot!(wrong, @"`precision` is no measure: expected one of `accuracy`, `balanced_accuracy`, `macro_f1`, `auc`, `micro_auc`, `kappa`, `mae`, `referable_sensitivity`, `referable_specificity`, `referable_auc`, `brier`, `ece`");
     }
 }

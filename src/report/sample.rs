@@ -35,6 +35,7 @@ use crate::report::TrainingPart;
 use crate::seed::Seed;
 use crate::stage::Context;
 use crate::stage::Counts;
+use crate::stage::Course;
 use crate::stage::Lineage;
 use crate::stage::PortName;
 use crate::stage::Resources;
@@ -94,6 +95,12 @@ impl Default for Params {
     fn default() -> Self {
         let (count, rate, style) = (100, 1e-4, Style::Plain);
         Self { count, rate, file: None, style, schedule: vec![Phase { epochs: 40 }] }
+    }
+}
+
+impl Params {
+    fn epochs(&self) -> usize {
+        self.schedule.iter().map(|phase| phase.epochs).sum()
     }
 }
 
@@ -165,7 +172,7 @@ ports! {
 }
 
 macro_rules! toy {
-    ($name:ident, $kind:literal, $about:literal, $inputs:ident, $outputs:ident) => {
+    ($name:ident, $kind:literal, $about:literal, $inputs:ident, $outputs:ident $(, $more:item)*) => {
         struct $name;
 
         impl Stage for $name {
@@ -177,6 +184,8 @@ macro_rules! toy {
             type Inputs = $inputs;
             type Outputs = $outputs;
 
+            $($more)*
+
             fn run(_: &Context<'_>, _: &Params, _: $inputs) -> Result<$outputs, StageError> {
                 Err(StageError::data("a toy makes nothing"))
             }
@@ -187,7 +196,19 @@ macro_rules! toy {
 toy!(Photograph, "photograph", "Takes photographs.", Nothing, Photographs);
 toy!(Imitate, "imitate", "Learns to draw.", Images, Painted);
 toy!(Draw, "draw", "Draws images.", Painter, Photographs);
-toy!(Learn, "learn", "Learns to tell classes apart.", Lessons, Learned);
+toy!(
+    Learn,
+    "learn",
+    "Learns to tell classes apart.",
+    Lessons,
+    Learned,
+    fn course(params: &Params) -> Option<Course> {
+        Some(Course::single(params.epochs(), params.rate))
+    },
+    fn steps(params: &Params, images: usize) -> Option<usize> {
+        Some(params.epochs() * images.div_ceil(10))
+    }
+);
 toy!(Judge, "judge", "Measures a classifier.", Exam, Judged);
 
 const ARMS: [&str; 3] = ["none", "classic", "classic+gan"];

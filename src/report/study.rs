@@ -63,8 +63,6 @@ pub struct Copies {
     pub pairs: usize,
 }
 
-/// Param by which a kind that trains says how many images make a step.
-const BATCH_SIZE: &str = "batch_size";
 /// Output port at which a kind that divides images lists copies across its parts.
 const DUPLICATES: &str = "duplicates";
 
@@ -211,8 +209,8 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
     let history = model.and_then(find).map(|found| read_history(&found.tree)).transpose()?;
     let training =
         model.map(|model| training(plan, plan.task(model.task), find)).unwrap_or_default();
-    let batch = model.and_then(|model| plan.task(model.task).params.get(BATCH_SIZE)?.as_u64());
-    let steps = steps(&training, history.as_ref(), batch);
+    let trainer = model.map(|model| plan.task(model.task));
+    let steps = trainer.and_then(|trainer| steps(trainer, &training, history.as_ref()?));
     Ok(Cell {
         stage: task.stage.clone(),
         task: task.to_string(),
@@ -226,21 +224,13 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
     })
 }
 
-/// Returns the steps that a training took: those of its history, or what its epochs over all images come to; a
-/// last batch of one image is left out.
-fn steps(
-    training: &[TrainingPart],
-    history: Option<&History>,
-    batch: Option<u64>,
-) -> Option<usize> {
-    let history = history?;
-    if let Some(steps) = history.column("step") {
-        return steps.last().map(|steps| *steps as usize);
-    }
-    let images: usize = training.iter().map(|part| part.images).sum::<Option<usize>>()?;
-    let batch = usize::try_from(batch?).ok().filter(|batch| *batch > 1)?;
-    let pass = images.div_ceil(batch) - usize::from(images % batch == 1);
-    history.rows.len().checked_mul(pass).filter(|steps| *steps > 0)
+/// Returns the optimiser steps that a training took: its kind's for the whole course, by the share of the epochs
+/// that it trained.
+fn steps(trainer: &Task, training: &[TrainingPart], history: &History) -> Option<usize> {
+    let images = training.iter().map(|part| part.images).sum::<Option<usize>>()?;
+    let course = (trainer.kind.course)(&trainer.params)?;
+    let all = (trainer.kind.steps)(&trainer.params, images)?;
+    Some(all / course.epochs() * history.rows.len()).filter(|steps| *steps > 0)
 }
 
 fn read_history(tree: &Tree) -> Result<History, Error> {
@@ -288,20 +278,19 @@ mod tests {
     use super::History;
     use super::TrainingPart;
     use super::steps;
+    use crate::report::sample;
 
     #[test]
-    fn steps_are_those_of_the_history_or_of_epochs_over_all_images() {
+    fn a_training_took_the_steps_of_the_epochs_in_its_history() {
+        let plan = sample::plan();
+        let task = |stage: &str| plan.tasks.iter().find(|task| task.stage == stage).unwrap();
         let part = |images| TrainingPart { task: "classic".to_owned(), images };
-        let history = |text: &str| History::parse("history.csv", text).unwrap();
-        let epochs = history("epoch,loss\n1,0.5\n2,0.4\n3,0.3\n");
         let parts = [part(Some(100)), part(Some(29))];
-        assert_eq!(steps(&parts, Some(&epochs), Some(64)), Some(6), "129 = 2 * 64 + 1");
-        assert_eq!(steps(&parts[..1], Some(&epochs), Some(64)), Some(6));
-        assert_eq!(steps(&parts, Some(&epochs), Some(32)), Some(12), "the fifth has one image");
-        assert_eq!(steps(&parts, Some(&epochs), Some(30)), Some(15));
-        let rounds = history("epoch,loss,step\n1,0.5,50\n2,0.4,100\n");
-        assert_eq!(steps(&parts, Some(&rounds), Some(64)), Some(100));
-        assert_eq!(steps(&[part(None)], Some(&epochs), Some(64)), None);
-        assert_eq!(steps(&parts, None, Some(64)), None);
+        let history = History::parse("history.csv", "epoch,loss\n1,0.5\n2,0.4\n3,0.3\n").unwrap();
+        // Learns from ten images a step: thirteen steps in each of its forty epochs.
+        assert_eq!(steps(task("fit"), &parts, &history), Some(39));
+        assert_eq!(steps(task("fit"), &[part(None)], &history), None);
+        assert_eq!(steps(task("fit"), &parts, &History::default()), None);
+        assert_eq!(steps(task("score"), &parts, &history), None, "it trains nothing");
     }
 }

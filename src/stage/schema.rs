@@ -278,7 +278,8 @@ fn show(value: &Value) -> String {
     }
 }
 
-fn list(names: &[&str]) -> String {
+/// Returns names one after the other.
+pub(super) fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 

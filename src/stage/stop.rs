@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::artifact::History;
 use crate::stage::ParamProblem;
+use crate::stage::schema;
 
 /// When a training ends before its last epoch, with success. Whichever of its bounds is met first counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,8 +47,7 @@ impl StopWhen {
             found
         };
         if !metrics.contains(&self.metric.as_str()) {
-            let known =
-                metrics.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let known = schema::list(metrics);
             let problem = format!("found `{}`, expected one of {known}", self.metric);
             problems.push(at("metric", problem));
         }

@@ -11,6 +11,7 @@ use crate::artifact::Gan;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Sample;
+use crate::digest::is_default;
 use crate::ml;
 use crate::ml::LatentDistribution;
 use crate::ml::Sampling;
@@ -25,7 +26,6 @@ use crate::stage::Runner;
 use crate::stage::Stage;
 use crate::stage::StageError;
 use crate::stage::ports;
-use crate::stages::untold::is_default;
 
 /// Most images that may be asked for.
 const MOST_IMAGES: usize = 10_000_000;

@@ -18,7 +18,6 @@ pub mod split;
 pub mod train_classifier;
 #[cfg(test)]
 mod trial;
-mod untold;
 mod verdict;
 pub mod wgan_train;
 

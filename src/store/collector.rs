@@ -309,15 +309,9 @@ mod tests {
         }
         let made = Made { folder, summary: json!({}) };
         let facts = Facts {
-            key: Key::of(&json!({"kind": "toy", "name": name})),
             recipe: Some(Digest::of_bytes(name.as_bytes())),
-            seconds: 0.0,
-            device: None,
-            threads: None,
-            memory: None,
-            machine: None,
             finished: NOW,
-            log: None,
+            ..Facts::of(Key::of(&json!({"kind": "toy", "name": name})))
         };
         lease.publish(&BTreeMap::from([("value".to_owned(), made)]), facts).unwrap();
     }

@@ -94,6 +94,23 @@ pub struct Facts {
     pub log: Option<PathBuf>,
 }
 
+impl Facts {
+    /// Returns those of a task of which nothing but its key is known.
+    pub fn of(key: Key) -> Self {
+        Self {
+            key,
+            recipe: None,
+            seconds: 0.0,
+            device: None,
+            threads: None,
+            memory: None,
+            machine: None,
+            finished: 0,
+            log: None,
+        }
+    }
+}
+
 impl Store {
     /// Looks for a key, and takes the lease on it where it misses; answers nothing while somebody else
     /// has that.
@@ -204,15 +221,11 @@ mod tests {
 
     fn facts(recipe: Option<Digest>) -> Facts {
         Facts {
-            key: Key::of(&KEY),
             recipe,
             seconds: 1.5,
-            device: None,
             threads: Some(2),
-            memory: None,
-            machine: None,
             finished: 1_700_000_000,
-            log: None,
+            ..Facts::of(Key::of(&KEY))
         }
     }
 

@@ -263,18 +263,7 @@ mod tests {
         files::write_scratch(&folder.join("a"), b"one").unwrap();
         files::write_scratch(&folder.join("b"), b"two").unwrap();
         let made = Made { folder, summary: json!({}) };
-        let facts = Facts {
-            key,
-            recipe: None,
-            seconds: 0.0,
-            device: None,
-            threads: None,
-            memory: None,
-            machine: None,
-            finished: 0,
-            log: None,
-        };
-        lease.publish(&BTreeMap::from([("value".to_owned(), made)]), facts).unwrap()
+        lease.publish(&BTreeMap::from([("value".to_owned(), made)]), Facts::of(key)).unwrap()
     }
 
     #[test]

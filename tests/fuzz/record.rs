@@ -38,18 +38,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         files::write_scratch(&made.join(name), text.as_bytes()).expect("a file");
     }
     let made = Made { folder: made, summary: json!({"images": 2}) };
-    let facts = Facts {
-        key,
-        recipe: None,
-        seconds: 1.0,
-        device: None,
-        threads: None,
-        memory: None,
-        machine: None,
-        finished: 0,
-        log: None,
-    };
-    lease.publish(&BTreeMap::from([("value".to_owned(), made)]), facts).expect("it is kept");
+    lease.publish(&BTreeMap::from([("value".to_owned(), made)]), Facts::of(key)).expect("it is kept");
     folder
 });
 

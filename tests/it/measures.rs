@@ -8,6 +8,7 @@ use std::process::Stdio;
 use ablate::artifact::Artifact;
 use ablate::artifact::Prediction;
 use ablate::artifact::Scores;
+use ablate::measure::Measure;
 use ablate::measure::accuracy::most_likely;
 use ablate::seed::Seed;
 use ablate::seed::Stream;
@@ -136,7 +137,7 @@ fn differences(scores: &Scores, expected: &Expected) -> Vec<String> {
     for name in names {
         look(name, told[name].as_f64(), expected.numbers[name].as_f64());
     }
-    look("auc", measures.auc, expected.macro_auc);
+    look("auc", measures.get(Measure::Auc), expected.macro_auc);
     for (class, found) in measures.per_class.iter().enumerate() {
         look(&format!("precision {class}"), found.precision, expected.precision[class]);
         look(&format!("recall {class}"), found.recall, expected.recall[class]);
@@ -144,8 +145,8 @@ fn differences(scores: &Scores, expected: &Expected) -> Vec<String> {
         look(&format!("AUC {class}"), found.auc, expected.auc[class]);
     }
     if let Some([auc, accuracy]) = expected.medmnist {
-        look("MedMNIST's AUC", measures.auc, Some(auc));
-        look("MedMNIST's ACC", Some(measures.accuracy), Some(accuracy));
+        look("MedMNIST's AUC", measures.get(Measure::Auc), Some(auc));
+        look("MedMNIST's ACC", measures.get(Measure::Accuracy), Some(accuracy));
     }
     if measures.confusion != expected.confusion {
         wrong.push("the confusion matrix".to_owned());

@@ -93,7 +93,7 @@ impl Decay {
 
 /// What tells how good an epoch is, by the validation images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Share of right answers.
     #[default]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::archive::is_packed;
 use crate::digest::Digest;
 use crate::digest::Md5;
+use crate::digest::is_default;
 use crate::imaging::resize::Filter;
 use crate::stage::Address;
 use crate::stage::ParamProblem;
@@ -16,7 +17,6 @@ use crate::stage::SourceRef;
 use crate::stages::load::preparation::Prepare;
 use crate::stages::load::preset;
 use crate::stages::load::rendered::Fundus;
-use crate::stages::untold::is_default;
 
 /// Where the images come from: one of `npz`, `folder`, `csv`, `parquet` and `fundus`, or a table in a folder, which
 /// is `csv` beside `folder`; without any, `fundus` with its defaults. Files and folders are looked for in

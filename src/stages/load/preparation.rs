@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::digest::is_default;
 use crate::imaging::circle;
 use crate::imaging::clahe;
 use crate::imaging::lab::Lab;
 use crate::imaging::local_average;
 use crate::imaging::rgb::Rgb;
 use crate::imaging::square;
-use crate::stages::untold::is_default;
 
 /// Deviations of Graham's bell in the radius of an eye, which is half the shorter side.
 const BELLS_IN_RADIUS: f64 = 30.0;

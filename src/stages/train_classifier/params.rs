@@ -8,6 +8,7 @@ use crate::artifact::Head;
 use crate::artifact::Network;
 use crate::artifact::Stem;
 use crate::augment::Online;
+use crate::digest::is_default;
 use crate::ml::ClassWeights;
 use crate::ml::Decay;
 use crate::ml::Draw;
@@ -18,7 +19,6 @@ use crate::ml::Precision;
 use crate::stage::Checkpoints;
 use crate::stage::Course;
 use crate::stage::Phase;
-use crate::stages::untold::is_default;
 
 /// How a classifier is trained.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -178,7 +178,7 @@ fn options_that_contradict_each_other_are_said_with_a_remedy() {
     class_weights: found `even`, expected one of `balanced`
     decay: found `cos`, expected one of `cosine`, `step`, `one-cycle`; did you mean `cosine`?
     freeze: found `6`, expected a whole number of at least 1 and at most 5 or a list
-    metric: found `acc`, expected one of `accuracy`, `balanced-accuracy`, `kappa`, `loss`, `auc`; did you mean `accuracy`?
+    metric: found `acc`, expected one of `accuracy`, `balanced_accuracy`, `kappa`, `loss`, `auc`; did you mean `accuracy`?
     patience: found 0, expected a whole number of at least 1 and at most 1000000
     ");
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::artifact::CriticNorm;
 use crate::artifact::Upsampling;
+use crate::digest::is_default;
 use crate::ml::DiffAugment;
 use crate::ml::LatentDistribution;
 use crate::ml::Optimiser;
@@ -16,7 +17,6 @@ use crate::stage::Checkpoints;
 use crate::stage::ParamProblem;
 use crate::stage::Phase;
 use crate::stage::StopWhen;
-use crate::stages::untold::is_default;
 
 /// Side of the generator's first map, pixels; each layer doubles it.
 const FIRST_SIDE: usize = 4;
