@@ -71,7 +71,7 @@ docs: ## Builds the documentation of the code.
 	$(CARGO) doc --no-deps --locked --document-private-items
 
 # RIVALS names a virtual environment with DVC and Snakemake, SCALE_DIR a folder on a disk of choice.
-bench: build ## Measures start-up, plans, large graphs, verification, loading and augmentation.
+bench: build ## Measures start-up, plans, large graphs, verification, loading, augmentation and measures.
 	python3 tests/bench/programs.py
 	python3 tests/bench/verify.py
 	python3 tests/bench/scale.py
@@ -79,6 +79,9 @@ bench: build ## Measures start-up, plans, large graphs, verification, loading an
 	@if $${PYTORCH:-python3} -c 'import torch, torchvision' 2>/dev/null; \
 	then python3 tests/bench/augment.py && python3 tests/bench/load.py; \
 	else echo "loading and augmentation not compared: PYTORCH names no Python with torch 2.11.0 and torchvision 0.26.0"; fi
+	@if $${PYTORCH:-python3} -c 'import prdc, sklearn, torch_fidelity' 2>/dev/null; \
+	then python3 tests/bench/measures.py; \
+	else echo "measures not compared: PYTORCH names no Python with prdc, scikit-learn and torch-fidelity"; fi
 
 # PYTORCH names a Python with torch 2.11.0 and torchvision 0.26.0.
 bench-ml: libtorch ## Measures training steps against PyTorch's, eager and in its fastest settings.

@@ -2,6 +2,7 @@
 //!
 //! Knows the formats; does not know where artifacts are stored or which stages make them.
 
+mod agreement;
 mod classifier;
 mod error;
 mod files;
@@ -11,12 +12,15 @@ mod image_set;
 mod likeness;
 mod partition;
 mod pixels;
+mod quality;
 mod scores;
 mod spill;
 mod table;
 mod tree;
 mod variant;
 
+pub use agreement::Agreement;
+pub use agreement::Pair;
 pub use classifier::Classifier;
 pub use classifier::Network;
 pub use error::Error;
@@ -32,6 +36,9 @@ pub use image_set::Sample;
 pub use likeness::Likeness;
 pub use likeness::likeness;
 pub use partition::Partition;
+pub use quality::Compared;
+pub use quality::Nearest;
+pub use quality::Quality;
 pub use scores::Prediction;
 pub use scores::Scores;
 pub use scores::answers;

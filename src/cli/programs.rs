@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use serde_json::Value;
-
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
 use crate::cli::study;
@@ -18,7 +16,6 @@ use crate::manifest::Problems;
 use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskId;
-use crate::stage::Runner;
 use crate::store::Store;
 
 /// What programs inherit, where it is set.
@@ -80,11 +77,11 @@ pub(crate) fn environment() -> BTreeMap<String, OsString> {
 }
 
 fn runs_program(task: &Task) -> bool {
-    task.kind.runner == Runner::Program
+    (task.kind.program)(&task.params).is_some()
 }
 
 /// Returns the command of a task, as it could be typed.
 fn command(task: &Task) -> String {
-    let command = task.params.get("command").and_then(Value::as_array).into_iter().flatten();
-    command.filter_map(Value::as_str).map(words::argument).collect::<Vec<_>>().join(" ")
+    let command = (task.kind.program)(&task.params).unwrap_or_default();
+    command.iter().map(|argument| words::argument(argument)).collect::<Vec<_>>().join(" ")
 }

@@ -12,9 +12,11 @@ use crate::engine::Options;
 use crate::engine::executor::Executor;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
+use crate::engine::workers::Workers;
 use crate::guard::Guard;
 use crate::stage::Context;
 use crate::stage::Produced;
+use crate::stage::Runner;
 use crate::stage::StageKind;
 
 /// What programs of the user are granted.
@@ -48,6 +50,25 @@ impl Executor for Inline<'_> {
     ) -> Result<BTreeMap<String, Produced>, Failure> {
         catch_unwind(AssertUnwindSafe(|| run_here(kind, job, watch, self.programs)))
             .unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())))
+    }
+}
+
+/// Runs a job where its kind runs, unless it starts a program of the user and nobody permitted that.
+pub(super) fn execute(
+    (kind, job): (&StageKind, &Job),
+    (watch, log): (&Watch<'_>, &TaskLog),
+    options: &Options<'_>,
+    workers: &Workers,
+) -> Result<BTreeMap<String, Produced>, Failure> {
+    if options.programs.is_none() && (kind.program)(&job.params).is_some() {
+        return Err(Failure::new("the stage runs a program, which is not permitted")
+            .help("read what it runs, and give `--allow-exec`"));
+    }
+    match kind.runner {
+        Runner::Torch => workers.execute(kind, job, watch, log),
+        Runner::Inline | Runner::Program => {
+            Inline { programs: Permission::of(options) }.execute(kind, job, watch, log)
+        }
     }
 }
 

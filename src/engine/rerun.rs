@@ -14,9 +14,7 @@ use crate::engine::Failure;
 use crate::engine::Job;
 use crate::engine::Options;
 use crate::engine::PROTOCOL;
-use crate::engine::executor::Executor;
-use crate::engine::inline::Inline;
-use crate::engine::inline::Permission;
+use crate::engine::inline::execute;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
 use crate::engine::workers::Workers;
@@ -170,10 +168,7 @@ impl<'a> Reruns<'a> {
         };
         let stop = || self.options.cancel.load(Ordering::SeqCst);
         let watch = Watch::new(&|_| (), &stop);
-        let inline = Inline { programs: Permission::of(self.options) };
-        let executor: &dyn Executor =
-            if kind.runner == Runner::Torch { &self.workers } else { &inline };
-        let produced = executor.execute(kind, &job, &watch, &log)?;
+        let produced = execute((kind, &job), (&watch, &log), self.options, &self.workers)?;
         self.compare(record, &produced)
     }
 

@@ -12,9 +12,7 @@ use crate::engine::Failure;
 use crate::engine::Job;
 use crate::engine::Options;
 use crate::engine::PROTOCOL;
-use crate::engine::executor::Executor;
-use crate::engine::inline::Inline;
-use crate::engine::inline::Permission;
+use crate::engine::inline::execute;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Signal;
 use crate::engine::observer::Watch;
@@ -27,7 +25,6 @@ use crate::plan::TaskKey;
 use crate::seed::Seed;
 use crate::stage::Device;
 use crate::stage::Produced;
-use crate::stage::Runner;
 use crate::stage::Trees;
 use crate::store;
 use crate::store::Facts;
@@ -96,12 +93,10 @@ impl<'a> Attempt<'a> {
         let options = self.around.options;
         let stop = || self.around.is_stopped();
         let watch = Watch::new(tell, &stop).limit(self.task.resources.time).log(&self.log);
-        let inline = Inline { programs: Permission::of(options) };
-        let executor: &dyn Executor =
-            if self.task.kind.runner == Runner::Torch { self.around.workers } else { &inline };
         let start = Instant::now();
-        let produced = executor
-            .execute(self.task.kind, &self.job()?, &watch, &self.log)
+        let job = self.job()?;
+        let workers = self.around.workers;
+        let produced = execute((self.task.kind, &job), (&watch, &self.log), options, workers)
             .map_err(|failure| self.overdue(&watch).unwrap_or(failure))?;
         self.refuse_changed_sources()?;
         let facts = Facts {

@@ -53,9 +53,19 @@ impl ClassCounts {
     }
 }
 
+/// Returns Cohen's kappa (Cohen, 1960): the share of agreement beyond that of chance, 1 for agreement in all;
+/// absent where no disagreement is expected by chance.
+pub fn kappa(confusion: &[Vec<usize>]) -> Option<f64> {
+    weighted_kappa(confusion, |truth, answer| usize::from(truth != answer))
+}
+
 /// Returns Cohen's kappa with quadratic weights (Cohen, 1968): `1 - sum w O / sum w E` with
 /// `w = (i - j)^2`; absent where no disagreement is expected by chance.
 pub fn quadratic_kappa(confusion: &[Vec<usize>]) -> Option<f64> {
+    weighted_kappa(confusion, |truth, answer| truth.abs_diff(answer).pow(2))
+}
+
+fn weighted_kappa(confusion: &[Vec<usize>], weight: impl Fn(usize, usize) -> usize) -> Option<f64> {
     let classes = confusion.len();
     let counts: Vec<_> = (0..classes).map(|class| ClassCounts::of(confusion, class)).collect();
     let n: usize = counts.iter().map(|class| class.support).sum();
@@ -63,7 +73,7 @@ pub fn quadratic_kappa(confusion: &[Vec<usize>]) -> Option<f64> {
     let mut expected = 0.0;
     for truth in 0..classes {
         for answer in 0..classes {
-            let weight = truth.abs_diff(answer).pow(2) as f64;
+            let weight = weight(truth, answer) as f64;
             observed += weight * confusion[truth][answer] as f64;
             let both = counts[truth].support as f64 * counts[answer].predicted as f64;
             expected += weight * both / n.max(1) as f64;

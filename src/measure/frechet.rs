@@ -2,11 +2,12 @@
 //!
 //! Approach: of the covariances `S = C' C` only the centred rows `C` are needed, since the trace of
 //! `(S1 S2)^(1/2)` is the sum of the singular values of `C1 C2'`. A side with more rows than features is first
-//! turned into a square of singular values and vectors.
+//! made square by the triangle `R` of its decomposition `C = Q R`.
 
-use crate::measure::rows::dot;
-use crate::measure::rows::mean;
-use crate::measure::singular::singular;
+use nalgebra::DMatrix;
+use nalgebra::DVector;
+
+use crate::measure::matrices;
 
 /// Rows of either side below which the distance is mostly a matter of how many there are: the width of the
 /// usual features, as in Heusel et al. (2017).
@@ -21,43 +22,30 @@ pub fn frechet(real: &[Vec<f64>], fake: &[Vec<f64>]) -> Option<f64> {
         return None;
     }
     let (one, other) = (Normal::of(real), Normal::of(fake));
-    let apart: f64 = one.mean.iter().zip(&other.mean).map(|(a, b)| (a - b) * (a - b)).sum();
-    let product: Vec<Vec<f64>> =
-        one.root.iter().map(|a| other.root.iter().map(|b| dot(a, b)).collect()).collect();
-    let common: f64 = singular(&product).values.iter().sum();
+    let apart = (&one.mean - &other.mean).norm_squared();
+    let common = matrices::nuclear_norm(&(&one.root * other.root.transpose()));
     Some((apart + one.trace + other.trace - 2.0 * common).max(0.0))
 }
 
 /// A normal distribution.
 struct Normal {
-    mean: Vec<f64>,
+    mean: DVector<f64>,
     /// Rows whose products of columns add up to the covariance.
-    root: Vec<Vec<f64>>,
+    root: DMatrix<f64>,
     /// Trace of the covariance.
     trace: f64,
 }
 
 impl Normal {
     fn of(rows: &[Vec<f64>]) -> Self {
-        let n = rows.len() as f64;
-        let mean = mean(rows);
-        let scale = (n - 1.0).sqrt();
-        let centred = |row: &Vec<f64>| -> Vec<f64> {
-            row.iter().zip(&mean).map(|(number, mean)| (number - mean) / scale).collect()
-        };
-        let centred: Vec<Vec<f64>> = rows.iter().map(centred).collect();
-        let trace = centred.iter().map(|row| dot(row, row)).sum();
-        let root = if centred.len() > mean.len() { square(&centred) } else { centred };
+        let mut root = matrices::matrix(rows);
+        let mean = matrices::mean(&root);
+        matrices::centre(&mut root, &mean);
+        root /= (rows.len() as f64 - 1.0).sqrt();
+        let trace = root.norm_squared();
+        let root = if root.nrows() > root.ncols() { root.qr().r() } else { root };
         Self { mean, root, trace }
     }
-}
-
-/// Returns as many rows as there are columns, with the same products of columns.
-fn square(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let found = singular(rows);
-    let scaled =
-        |(value, vector): (&f64, &Vec<f64>)| vector.iter().map(|one| one * value).collect();
-    found.values.iter().zip(&found.right).map(scaled).collect()
 }
 
 #[cfg(test)]

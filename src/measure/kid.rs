@@ -1,10 +1,11 @@
 //! The kernel distance (KID): how far features of generated images are from those of real ones, unbiased at
 //! any number of images.
 
+use nalgebra::DMatrix;
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
-use crate::measure::rows::dot;
+use crate::measure::matrices;
 use crate::seed::Seed;
 
 /// Kernel distance over several subsets.
@@ -40,32 +41,28 @@ pub fn kid(real: &[Vec<f64>], fake: &[Vec<f64>], subsets: &[Subset]) -> Option<K
     if subsets.is_empty() || subsets.iter().flatten().any(|rows| rows.len() < 2) {
         return None;
     }
-    let all: Vec<f64> =
-        subsets.into_par_iter().map(|[r, f]| discrepancy(&of(real, r), &of(fake, f))).collect();
+    let (real, fake) = (matrices::matrix(real), matrices::matrix(fake));
+    let one = |[r, f]: &Subset| discrepancy(&real.select_rows(r), &fake.select_rows(f));
+    let all: Vec<f64> = subsets.into_par_iter().map(one).collect();
     let n = all.len() as f64;
     let mean = all.iter().sum::<f64>() / n;
     let squares: f64 = all.iter().map(|one| (one - mean).powi(2)).sum();
     Some(Kid { mean, deviation: (squares / n).sqrt() })
 }
 
-fn of<'a>(rows: &'a [Vec<f64>], numbers: &[usize]) -> Vec<&'a [f64]> {
-    numbers.iter().map(|&number| rows[number].as_slice()).collect()
-}
-
 /// `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, each row with every other.
-fn discrepancy(xs: &[&[f64]], ys: &[&[f64]]) -> f64 {
-    let within = |rows: &[&[f64]]| {
-        let pairs = rows.iter().enumerate();
-        let sum: f64 =
-            pairs.map(|(i, a)| rows[..i].iter().map(|b| kernel(a, b)).sum::<f64>()).sum();
-        2.0 * sum / (rows.len() * (rows.len() - 1)) as f64
+fn discrepancy(xs: &DMatrix<f64>, ys: &DMatrix<f64>) -> f64 {
+    let within = |rows: &DMatrix<f64>| {
+        let kernels = kernels(rows, rows);
+        let n = rows.nrows();
+        (kernels.sum() - kernels.trace()) / (n * (n - 1)) as f64
     };
-    let across: f64 = xs.iter().map(|x| ys.iter().map(|y| kernel(x, y)).sum::<f64>()).sum();
-    within(xs) + within(ys) - 2.0 * across / (xs.len() * ys.len()) as f64
+    within(xs) + within(ys) - 2.0 * kernels(xs, ys).mean()
 }
 
-fn kernel(a: &[f64], b: &[f64]) -> f64 {
-    (dot(a, b) / a.len() as f64 + 1.0).powi(3)
+fn kernels(xs: &DMatrix<f64>, ys: &DMatrix<f64>) -> DMatrix<f64> {
+    let width = xs.ncols() as f64;
+    (xs * ys.transpose()).map(|product| (product / width + 1.0).powi(3))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Precision, recall, density and coverage: whether generated images are like real ones, and whether every
 //! real one has its like.
 
-use rayon::iter::IntoParallelIterator;
-use rayon::iter::ParallelIterator;
+use crate::measure::pairs;
+use crate::measure::pairs::Points;
 
 /// What two sets of features say of each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,27 +26,23 @@ pub fn manifold(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Manifo
     if k == 0 || real.len() <= k || fake.len() <= k {
         return None;
     }
-    let (real_reach, fake_reach) = (reach(real, k), reach(fake, k));
-    // For each generated row: within the reach of how many real ones, and which real ones it reaches.
-    let met: Vec<(usize, Vec<usize>, Vec<usize>)> = (0..fake.len())
-        .into_par_iter()
-        .map(|index| {
-            let (mut within, mut covers, mut reaches) = (0, Vec::new(), Vec::new());
-            for (number, row) in real.iter().enumerate() {
-                let apart = squared(row, &fake[index]);
-                if apart < real_reach[number] {
-                    within += 1;
-                    covers.push(number);
-                }
-                if apart < fake_reach[index] {
-                    reaches.push(number);
-                }
+    let middle = pairs::centre(real);
+    let (reals, fakes) = (Points::of(real, &middle), Points::of(fake, &middle));
+    let (real_reach, fake_reach) = (reach(&reals, k), reach(&fakes, k));
+    let met: Vec<(Vec<usize>, Vec<usize>)> = reals.each(&fakes, |index, apart| {
+        let (mut covers, mut reaches) = (Vec::new(), Vec::new());
+        for (number, reach) in real_reach.iter().enumerate() {
+            if apart.is_within(number, *reach) {
+                covers.push(number);
             }
-            (within, covers, reaches)
-        })
-        .collect();
+            if apart.is_within(number, fake_reach[index]) {
+                reaches.push(number);
+            }
+        }
+        (covers, reaches)
+    });
     let (mut covered, mut recalled) = (vec![false; real.len()], vec![false; real.len()]);
-    for (_, covers, reaches) in &met {
+    for (covers, reaches) in &met {
         for &number in covers {
             covered[number] = true;
         }
@@ -56,27 +52,34 @@ pub fn manifold(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Manifo
     }
     let share =
         |marks: &[bool]| marks.iter().filter(|mark| **mark).count() as f64 / marks.len() as f64;
-    let inside: usize = met.iter().map(|(within, ..)| within).sum();
+    let inside: usize = met.iter().map(|(covers, _)| covers.len()).sum();
     Some(Manifold {
-        precision: share(&met.iter().map(|(within, ..)| *within > 0).collect::<Vec<_>>()),
+        precision: share(&met.iter().map(|(covers, _)| !covers.is_empty()).collect::<Vec<_>>()),
         recall: share(&recalled),
         density: inside as f64 / (k * fake.len()) as f64,
         coverage: share(&covered),
     })
 }
 
-/// Returns the squared distance of each row to its `k`-th nearest other row.
-fn reach(rows: &[Vec<f64>], k: usize) -> Vec<f64> {
-    let of = |index: usize| {
-        let others = rows.iter().enumerate().filter(|(other, _)| *other != index);
-        let mut apart: Vec<f64> = others.map(|(_, other)| squared(&rows[index], other)).collect();
-        *apart.select_nth_unstable_by(k - 1, f64::total_cmp).1
-    };
-    (0..rows.len()).into_par_iter().map(of).collect()
+/// Returns for each generated row the number of real ones within whose reach it lies, divided by `k`: their mean
+/// is the density. Absent where there are `k` real rows or fewer.
+pub fn densities(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Vec<f64>> {
+    if k == 0 || real.len() <= k {
+        return None;
+    }
+    let middle = pairs::centre(real);
+    let (reals, fakes) = (Points::of(real, &middle), Points::of(fake, &middle));
+    let reach = reach(&reals, k);
+    Some(reals.each(&fakes, |_, apart| {
+        let within =
+            reach.iter().enumerate().filter(|(other, reach)| apart.is_within(*other, **reach));
+        within.count() as f64 / k as f64
+    }))
 }
 
-fn squared(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+/// Returns the squared distance of each row to its `k`-th nearest other row.
+fn reach(points: &Points<'_>, k: usize) -> Vec<f64> {
+    points.each(points, |index, apart| apart.nearest(k, Some(index)))
 }
 
 #[cfg(test)]
@@ -86,8 +89,18 @@ mod tests {
     use proptest::prelude::proptest;
 
     use super::Manifold;
+    use super::densities;
     use super::manifold;
     use crate::measure::noise::rows;
+
+    #[test]
+    fn the_mean_of_the_rows_densities_is_the_density() {
+        let (real, fake) = (rows(30, 3, 0.0, 1), rows(20, 3, 0.5, 2));
+        let each = densities(&real, &fake, 5).unwrap();
+        let mean = each.iter().sum::<f64>() / each.len() as f64;
+        assert!((mean - manifold(&real, &fake, 5).unwrap().density).abs() < 1e-12);
+        assert_eq!(densities(&real[..5], &fake, 5), None);
+    }
 
     #[test]
     fn far_sides_share_nothing() {

@@ -1,10 +1,13 @@
 //! Memorisation: whether generated images lie nearer to the training images than other real images do.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::measure::auc::Ranking;
 use crate::measure::auc::Scored;
 
 /// What the nearest training images of generated and of held-out real images say.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Memorisation {
     /// Median distance of a generated image to its nearest training image.
     pub generated: f64,

@@ -7,30 +7,34 @@ mod answers;
 pub mod assignment;
 pub mod auc;
 pub mod calibration;
+pub mod clusters;
 pub mod components;
 pub mod confusion;
 pub mod distance;
+pub mod farthest;
+mod fidelity;
 pub mod frechet;
 #[cfg(test)]
 mod golden;
 mod intervals;
 pub mod kid;
 pub mod manifold;
+mod matrices;
 mod measures;
 pub mod memorisation;
 #[cfg(test)]
 mod noise;
 pub mod paired;
+mod pairs;
 pub mod power;
 pub mod referral;
 pub mod resampling;
-mod rows;
 mod scalar;
-pub mod singular;
 pub mod structure;
 pub mod student;
 
 pub use answers::Answers;
+pub use fidelity::Fidelity;
 pub use intervals::Intervals;
 pub use intervals::Unit;
 pub use measures::ClassMeasures;

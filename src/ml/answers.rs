@@ -94,13 +94,22 @@ fn each_batch(
         let _mode = Inference::new();
         let mut images = Images::new(set, classifier.mean, classifier.deviation, device)?;
         images.grey = classifier.variant.greyscale;
-        for start in (0..set.len()).step_by(BATCH) {
-            cx.keep_going()?;
-            let count = BATCH.min(set.len() - start);
-            answer(&model, &images.stretch(start, count)?)?;
-            let (done, of) = ((start + count) as u64, set.len() as u64);
-            cx.observer.tick(&Tick { done, of, unit: "images".to_owned(), ..Tick::default() });
-        }
-        Ok(())
+        in_batches(cx, &images, |batch| answer(&model, batch))
     })
+}
+
+/// Goes through images, batch by batch, and tells how far it is.
+pub(in crate::ml) fn in_batches(
+    cx: &Context<'_>,
+    images: &Images,
+    mut answer: impl FnMut(&Tensor) -> Result<(), StageError>,
+) -> Result<(), StageError> {
+    for start in (0..images.count).step_by(BATCH) {
+        cx.keep_going()?;
+        let count = BATCH.min(images.count - start);
+        answer(&images.stretch(start, count)?)?;
+        let (done, of) = ((start + count) as u64, images.count as u64);
+        cx.observer.tick(&Tick { done, of, unit: "images".to_owned(), ..Tick::default() });
+    }
+    Ok(())
 }

@@ -51,6 +51,8 @@ mod memory;
 #[cfg(feature = "torch")]
 mod mixing;
 #[cfg(feature = "torch")]
+mod named;
+#[cfg(feature = "torch")]
 mod network;
 #[cfg(feature = "torch")]
 mod optimiser;
@@ -103,6 +105,8 @@ pub use settings::LatentDistribution;
 pub use settings::LossSettings;
 pub use settings::Metric;
 pub use settings::Mixing;
+pub use settings::NamedNetwork;
+pub use settings::NetworkFile;
 pub use settings::Optimiser;
 pub use settings::Precision;
 pub use settings::Sampling;
@@ -122,6 +126,8 @@ pub use classifier::train_classifier;
 #[cfg(feature = "torch")]
 pub use device::cuda_devices;
 #[cfg(feature = "torch")]
+pub use named::named_features;
+#[cfg(feature = "torch")]
 pub use sampling::critic_scores;
 #[cfg(feature = "torch")]
 pub use sampling::generate;
@@ -140,6 +146,8 @@ pub use without_torch::features;
 pub use without_torch::generate;
 #[cfg(not(feature = "torch"))]
 pub use without_torch::logits;
+#[cfg(not(feature = "torch"))]
+pub use without_torch::named_features;
 #[cfg(not(feature = "torch"))]
 pub use without_torch::train_classifier;
 #[cfg(not(feature = "torch"))]

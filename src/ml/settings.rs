@@ -1,6 +1,7 @@
 //! Settings of training and sampling, resolved: nothing optional is left to guess. Here what all trainings share.
 
 mod classifier;
+mod features;
 mod wgan;
 
 use schemars::JsonSchema;
@@ -17,6 +18,9 @@ pub use classifier::Metric;
 pub use classifier::Mixing;
 pub use classifier::WeightRule;
 pub use classifier::steps_in_a_pass;
+pub use features::Features;
+pub use features::NamedNetwork;
+pub use features::NetworkFile;
 pub use wgan::CriticLimit;
 pub use wgan::DiffAugment;
 pub use wgan::LatentDistribution;
@@ -61,20 +65,4 @@ pub struct Exactness {
     pub precision: Precision,
     /// Whether a GPU keeps to algorithms that give the same bits each time; a CPU always does.
     pub deterministic: bool,
-}
-
-/// Feature vectors of an image set: what a classifier's last layer sees.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Features {
-    /// Numbers in a vector.
-    pub width: usize,
-    /// `[n, width]`, row by row.
-    pub values: Vec<f32>,
-}
-
-impl Features {
-    /// Returns the vector of one image.
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.width..(index + 1) * self.width]
-    }
 }

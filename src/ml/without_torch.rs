@@ -5,6 +5,7 @@ use crate::artifact::Gan;
 use crate::artifact::ImageSet;
 use crate::ml::ClassifierSettings;
 use crate::ml::Features;
+use crate::ml::NamedNetwork;
 use crate::ml::Sampling;
 use crate::ml::WganSettings;
 use crate::stage::Context;
@@ -61,5 +62,14 @@ pub fn logits(
     _: &ImageSet,
     _: bool,
 ) -> Result<Vec<Vec<f64>>, StageError> {
+    Err(StageError::WithoutTorch)
+}
+
+/// Returns the feature vector that a named network has of each image.
+pub fn named_features(
+    _: &Context<'_>,
+    _: &NamedNetwork,
+    _: &ImageSet,
+) -> Result<Features, StageError> {
     Err(StageError::WithoutTorch)
 }

@@ -19,7 +19,6 @@ use crate::stage::Counts;
 use crate::stage::Forecast;
 use crate::stage::Lineage;
 use crate::stage::Runner;
-use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stage::Stage;
 use crate::stage::StageError;
@@ -124,14 +123,7 @@ impl Stage for Draw {
 
     fn sources(params: &DrawParams) -> Vec<SourceRef> {
         let pin: Option<Digest> = params.blake3.as_ref().and_then(|text| text.0.parse().ok());
-        let source = |name: &String| SourceRef {
-            name: name.clone(),
-            kind: SourceKind::File,
-            param: "file".to_owned(),
-            pin,
-            md5: None,
-            remote: None,
-        };
+        let source = |name: &String| SourceRef { pin, ..SourceRef::file(name, "file") };
         params.file.iter().map(source).collect()
     }
 

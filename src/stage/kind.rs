@@ -92,6 +92,8 @@ pub struct StageKind {
     pub steps: fn(&Value, usize) -> Option<usize>,
     /// Returns the files from outside that the params name.
     pub sources: fn(&Value) -> Vec<SourceRef>,
+    /// Returns the program of the user's own that a run starts, with its arguments, if it does.
+    pub program: fn(&Value) -> Option<Vec<String>>,
     /// Returns the expected numbers of images by output port, or why it cannot run.
     pub forecast: ForecastFn,
     /// Runs it; every output port's files land in `folder/<port>/`.
@@ -121,6 +123,7 @@ impl StageKind {
             course: |value| S::course(&params::read::<S>(value).ok()?),
             steps: |value, images| S::steps(&params::read::<S>(value).ok()?, images),
             sources: |value| S::sources(&params::typed::<S>(value)),
+            program: |value| S::program(&params::typed::<S>(value)),
             forecast: |value, known| S::forecast(&params::typed::<S>(value), known),
             run: run::<S>,
         }

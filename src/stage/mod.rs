@@ -124,6 +124,12 @@ pub trait Stage {
         Vec::new()
     }
 
+    /// Returns the program of the user's own that a run starts, with its arguments, if it does: nobody starts one
+    /// without permission.
+    fn program(_params: &Self::Params) -> Option<Vec<String>> {
+        None
+    }
+
     /// Returns how many images each output will hold, as far as that is known before running, or the
     /// error with which a run would end.
     fn forecast(

@@ -76,6 +76,12 @@ pub struct Remote {
 }
 
 impl SourceRef {
+    /// Returns a file that a param names, whatever its content.
+    pub fn file(name: &str, param: &str) -> Self {
+        let (name, param) = (name.to_owned(), param.to_owned());
+        Self { name, kind: SourceKind::File, param, pin: None, md5: None, remote: None }
+    }
+
     /// Returns what the cache knows the file by: the digest of the content that the manifest demands, or
     /// one that stands for its MD5; nothing where the manifest demands none.
     pub fn asked(&self) -> Option<Digest> {

@@ -37,7 +37,6 @@ use crate::stage::Ports;
 use crate::stage::Produced;
 use crate::stage::Role;
 use crate::stage::Runner;
-use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stage::Stage;
 use crate::stage::StageError;
@@ -268,15 +267,13 @@ impl Stage for Exec {
     }
 
     fn sources(params: &Params) -> Vec<SourceRef> {
-        let source = |(index, name): (usize, &String)| SourceRef {
-            name: name.clone(),
-            kind: SourceKind::File,
-            param: format!("files.{index}"),
-            pin: None,
-            md5: None,
-            remote: None,
-        };
+        let source =
+            |(index, name): (usize, &String)| SourceRef::file(name, &format!("files.{index}"));
         params.files.iter().enumerate().map(source).collect()
+    }
+
+    fn program(params: &Params) -> Option<Vec<String>> {
+        Some(params.command.iter().map(|Argument(text)| text.clone()).collect())
     }
 
     fn run(cx: &Context<'_>, params: &Params, inputs: Entered) -> Result<Left, StageError> {

@@ -4,12 +4,14 @@
 
 pub mod classic_augment;
 pub mod evaluate;
+pub mod evaluate_images;
 pub mod exec;
 mod file_name;
 pub mod filter;
 pub mod generate;
 pub mod label;
 pub mod load;
+mod near_copies;
 mod part_name;
 mod part_notes;
 mod several;
@@ -18,7 +20,6 @@ pub mod split;
 pub mod train_classifier;
 #[cfg(test)]
 mod trial;
-mod verdict;
 pub mod wgan_train;
 
 use crate::stage::StageKind;
@@ -34,5 +35,6 @@ pub static STAGES: &[StageKind] = &[
     StageKind::of::<label::Label>(),
     StageKind::of::<train_classifier::TrainClassifier>(),
     StageKind::of::<evaluate::Evaluate>(),
+    StageKind::of::<evaluate_images::EvaluateImages>(),
     StageKind::of::<exec::Exec>(),
 ];

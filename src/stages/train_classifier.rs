@@ -24,7 +24,6 @@ use crate::stage::Lineage;
 use crate::stage::ParamProblem;
 use crate::stage::Resources;
 use crate::stage::Runner;
-use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 use crate::stage::Stage;
 use crate::stage::StageError;
@@ -86,15 +85,7 @@ impl Stage for TrainClassifier {
     }
 
     fn sources(params: &Params) -> Vec<SourceRef> {
-        let source = |name: &String| SourceRef {
-            name: name.clone(),
-            kind: SourceKind::File,
-            param: "weights".to_owned(),
-            pin: None,
-            md5: None,
-            remote: None,
-        };
-        params.weights.iter().map(source).collect()
+        params.weights.iter().map(|name| SourceRef::file(name, "weights")).collect()
     }
 
     fn forecast(

@@ -13,6 +13,7 @@ use crate::seed::Seed;
 use crate::stage::Context;
 use crate::stage::Device;
 use crate::stage::Observer;
+use crate::stage::Produced;
 use crate::stage::StageError;
 use crate::stage::StageKind;
 use crate::stage::Trees;
@@ -48,17 +49,40 @@ impl Trial<'_> {
         self.watched_by(&Unwatched)
     }
 
+    /// Runs it and reads one artifact that leaves.
+    pub(super) fn read<A: Artifact>(&self, port: &str) -> Result<A, StageError> {
+        let scratch = tempfile::tempdir().expect("tests may write scratch files");
+        let produced = self.produced(scratch.path(), &Unwatched)?;
+        Ok(A::read(&Tree::of_folder(&produced[port].folder)?)?)
+    }
+
     /// Runs it under the eyes of an observer.
     pub(super) fn watched_by(
         &self,
         observer: &dyn Observer,
     ) -> Result<BTreeMap<String, ImageSet>, StageError> {
-        let params = self.kind.resolve(&self.params).expect("the params of a trial are right");
         let scratch = tempfile::tempdir().expect("tests may write scratch files");
+        let produced = self.produced(scratch.path(), observer)?;
+        let is_set = |port: &str| {
+            (self.kind.ports)(&self.params)
+                .output(port)
+                .is_some_and(|port| port.artifact == ImageSet::TYPE)
+        };
+        let read = |folder: &Path| ImageSet::read(&Tree::of_folder(folder)?);
+        let sets = produced.into_iter().filter(|(port, _)| is_set(port));
+        sets.map(|(port, made)| Ok((port, read(&made.folder)?))).collect()
+    }
+
+    fn produced(
+        &self,
+        scratch: &Path,
+        observer: &dyn Observer,
+    ) -> Result<BTreeMap<String, Produced>, StageError> {
+        let params = self.kind.resolve(&self.params).expect("the params of a trial are right");
         let mut trees = Trees::new();
         for (port, sets) in &self.inputs {
             for (number, set) in sets.iter().enumerate() {
-                let folder = scratch.path().join(format!("in-{port}-{number}"));
+                let folder = scratch.join(format!("in-{port}-{number}"));
                 set.write(&folder)?;
                 trees.entry((*port).to_owned()).or_default().push(Tree::of_folder(&folder)?);
             }
@@ -69,21 +93,13 @@ impl Trial<'_> {
             device: Device::Cpu,
             threads: self.threads,
             sources: self.sources.iter().map(owned).collect(),
-            folder: scratch.path().join("task"),
+            folder: scratch.join("task"),
             environment: None,
             guard: None,
             checkpoints: None,
             observer,
         };
-        let produced = (self.kind.run)(&cx, &params, &trees, &scratch.path().join("out"))?;
-        let is_set = |port: &str| {
-            (self.kind.ports)(&self.params)
-                .output(port)
-                .is_some_and(|port| port.artifact == ImageSet::TYPE)
-        };
-        let read = |folder: &Path| ImageSet::read(&Tree::of_folder(folder)?);
-        let sets = produced.into_iter().filter(|(port, _)| is_set(port));
-        sets.map(|(port, made)| Ok((port, read(&made.folder)?))).collect()
+        (self.kind.run)(&cx, &params, &trees, &scratch.join("out"))
     }
 }
 

@@ -64,10 +64,16 @@ const RESERVED: &[Reserved] = &[
         why: "work is finished before it lands",
     },
     Reserved {
-        words: &[concat!("pick", "le"), concat!("CMod", "ule"), concat!("Tensor::", "load")],
+        words: &[concat!("pick", "le"), concat!("Tensor::", "load")],
         to: &[],
         in_tests: false,
         why: "what is read must not run code; weights are `.safetensors`",
+    },
+    Reserved {
+        words: &[concat!("CMod", "ule")],
+        to: &["src/ml/named.rs"],
+        in_tests: false,
+        why: "a program of the user is started with permission alone",
     },
     Reserved {
         words: &[concat!("Hash", "Map"), concat!("Hash", "Set")],

@@ -44,7 +44,8 @@ fn recipes(plan: &Plan) -> BTreeMap<String, Digest> {
 #[test]
 fn the_key_of_each_kind_is_pinned() {
     let own = "  own: {kind: exec, params: {command: [make, it], outputs: {files: files}}}\n";
-    let plan = build("quickstart.yaml", &format!("{STUDY}{own}"));
+    let quality = "  quality: {kind: evaluate-images, inputs: {real: parts.train, fake: kept}}\n";
+    let plan = build("quickstart.yaml", &format!("{STUDY}{own}{quality}"));
     let mut kinds = BTreeMap::new();
     for task in &plan.tasks {
         let recipe = task.recipe.expect("it needs no file").short();
@@ -57,10 +58,11 @@ fn the_key_of_each_kind_is_pinned() {
     insta::assert_snapshot!(told.join("\n"), @"
     classic-augment v2 classic cd5ce21aa93f
     evaluate v2 score[arm=none,network=resnet18,seed=1] fb8806dbf0a7
+    evaluate-images v1 quality ef5f47b216ea
     exec v1 own e3c98b5a4346
-    filter v1 kept 38c99f9e3662
+    filter v2 kept 39f03b693439
     generate v1 fakes b829489d22cd
-    label v1 graded 755a5eb5cc59
+    label v2 graded b94dc41a6ec9
     load v3 retina b3ce96d21e40
     split v3 parts e95c4a904429
     train-classifier v2 grader 6c0d55e3fd7b

@@ -79,7 +79,11 @@ fn every_study_can_be_planned_without_its_data() {
             if Path::new(&name).extension().is_some_and(|extension| extension == "yaml") {
                 let plan = build(&format!("{place}{name}"), folder.path());
                 assert!(plan.tasks.iter().any(|task| task.kind.name == "evaluate"), "{name}");
-                assert!(plan.tasks.iter().all(|task| task.leaks.is_empty()), "{name}");
+                // One study leaks on purpose, in the arms that say so.
+                let leaking = plan.tasks.iter().filter(|task| !task.leaks.is_empty());
+                let leaking: Vec<String> = leaking.map(ToString::to_string).collect();
+                assert!(leaking.iter().all(|task| task.contains("leaky")), "{name}: {leaking:?}");
+                assert_eq!(leaking.is_empty(), name != "controls.yaml", "{name}");
                 planned += 1;
             }
         }

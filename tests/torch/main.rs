@@ -5,6 +5,7 @@
     reason = "a test may panic, and clippy knows only `#[test]` functions"
 )]
 
+mod chosen;
 mod classifier;
 mod gan_options;
 mod lab;

@@ -137,12 +137,8 @@ impl Params {
     pub(super) fn sources(&self) -> Vec<SourceRef> {
         let root = self.image_root.as_ref().filter(|_| self.folder.is_none());
         let root = root.map(|name| SourceRef {
-            name: name.clone(),
             kind: SourceKind::Folder,
-            param: "image_root".to_owned(),
-            pin: None,
-            md5: None,
-            remote: None,
+            ..SourceRef::file(name, "image_root")
         });
         self.source().into_iter().chain(root).collect()
     }

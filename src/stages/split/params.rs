@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::stage::ParamProblem;
-use crate::stage::SourceKind;
 use crate::stage::SourceRef;
 
 /// What a split may be told; exactly one of `use`, `counts`, `fractions`, `folds`, `leave_group_out` and
@@ -176,15 +175,7 @@ impl Params {
 
     /// Returns every file from outside.
     pub(super) fn sources(&self) -> Vec<SourceRef> {
-        let source = |name: &String| SourceRef {
-            name: name.clone(),
-            kind: SourceKind::File,
-            param: "csv".to_owned(),
-            pin: None,
-            md5: None,
-            remote: None,
-        };
-        self.csv.iter().map(source).collect()
+        self.csv.iter().map(|name| SourceRef::file(name, "csv")).collect()
     }
 
     /// Returns what contradicts itself.

@@ -9,22 +9,15 @@ use crate::artifact::Table;
 use crate::measure::assignment;
 use crate::stage::StageError;
 
-/// What somebody thinks of one image.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Opinion {
-    /// The class thought most likely.
-    pub(super) class: usize,
-    /// Confidence in each class, 0 to 1.
-    pub(super) confidences: Vec<f64>,
-}
+use super::opinion::Opinion;
 
 /// What becomes of one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Verdict {
     /// The class it gets; absent where it is dropped.
     pub(super) label: Option<usize>,
-    /// Confidence in that class, or in the most likely one where it is dropped; absent where a
-    /// person decided.
+    /// Confidence in that class, or in the most likely one where it is dropped; absent where the label
+    /// was there.
     pub(super) confidence: Option<f64>,
     /// Why, in a word or two.
     pub(super) reason: &'static str,
@@ -95,6 +88,15 @@ fn fill(
         let problem = format!("`quotas` ask for {sum} of {} images{unsure}", opinions.len());
         StageError::data(problem).help("lower `quotas` or `confidence`, or hand in more images")
     })
+}
+
+/// Leaves every image the label that it has.
+pub(super) fn own(images: &ImageSet) -> Vec<Verdict> {
+    let verdict = |label: Option<usize>| {
+        let reason = if label.is_some() { "its own" } else { "it has none" };
+        Verdict { label, confidence: None, reason }
+    };
+    images.samples.iter().map(|sample| verdict(sample.label)).collect()
 }
 
 /// Reads a person's verdicts: a CSV text with the columns `id` and `label`, a class's name or
@@ -185,6 +187,7 @@ mod tests {
     use super::Verdict;
     use super::decide;
     use super::labelled;
+    use super::own;
     use super::read;
     use super::table;
     use crate::artifact::Partition;
@@ -255,6 +258,16 @@ mod tests {
         insta::assert_snapshot!(words(&error), @"`quotas` ask for 2 of 2 images; below `confidence` are 1; lower `quotas` or `confidence`, or hand in more images");
         let error = decide(0.0, Some(&[1, 1, 1]), &images(2), &opinions).unwrap_err();
         insta::assert_snapshot!(words(&error), @"3 `quotas` for 2 classes: healthy, ill; give one quota for each class, in this order");
+    }
+
+    #[test]
+    fn an_image_may_keep_the_label_that_it_has() {
+        let mut images = images(2);
+        images.samples[1].label = Some(1);
+        insta::assert_snapshot!(rows(&own(&images)), @"
+        gan/0,,,no,it has none
+        gan/1,ill,,yes,its own
+        ");
     }
 
     #[test]

@@ -1,0 +1,248 @@
+//! `evaluate-images`: measures how far generated images are from real ones.
+//!
+//! Nothing is chosen by what it finds, so images of any part may enter. Distances mean something beside those
+//! of held-out real images, which are measured in the place of the generated ones too.
+
+mod likeness;
+mod params;
+mod place;
+
+use crate::artifact::Classifier;
+use crate::artifact::Compared;
+use crate::artifact::ImageSet;
+use crate::artifact::Nearest;
+use crate::artifact::Quality;
+use crate::measure::Fidelity;
+use crate::measure::distance::Neighbour;
+use crate::measure::kid;
+use crate::measure::memorisation::Memorisation;
+use crate::measure::memorisation::memorisation;
+use crate::seed::Seed;
+use crate::stage::Context;
+use crate::stage::Counts;
+use crate::stage::Forecast;
+use crate::stage::Lineage;
+use crate::stage::ParamProblem;
+use crate::stage::Resources;
+use crate::stage::Runner;
+use crate::stage::SourceRef;
+use crate::stage::Stage;
+use crate::stage::StageError;
+use crate::stage::ports;
+use crate::stages::near_copies::nearest_real;
+
+use likeness::mean_likeness;
+pub use params::Params;
+use place::Placer;
+use place::Rows;
+
+/// Measures how far generated images are from real ones.
+pub struct EvaluateImages;
+
+ports! {
+    /// What enters.
+    inputs Inputs {
+        /// Real images, usually those that the GAN was trained on.
+        real: Vec<ImageSet> = Measure,
+        /// Generated images.
+        fake: Vec<ImageSet> = Measure,
+        /// Real images that the GAN has not seen: what distances are held against.
+        held_out: Option<Vec<ImageSet>> = Measure,
+        /// The classifier by whose features images are compared.
+        classifier: Option<Classifier> = Pass,
+    }
+}
+
+ports! {
+    /// What leaves.
+    outputs Outputs {
+        /// Distances over all images and by class, and the nearest real image of each generated one.
+        quality: Quality = Lineage::Inputs,
+    }
+}
+
+impl Stage for EvaluateImages {
+    const KIND: &'static str = "evaluate-images";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Measures how far generated images are from real ones.";
+    const RUNNER: Runner = Runner::Torch;
+    type Params = Params;
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params) -> Vec<ParamProblem> {
+        params.problems()
+    }
+
+    fn resources(_: &Params) -> Resources {
+        Resources::all_cores()
+    }
+
+    fn sources(params: &Params) -> Vec<SourceRef> {
+        params.source().into_iter().collect()
+    }
+
+    fn program(params: &Params) -> Option<Vec<String>> {
+        let script = params.features.as_ref()?.script.as_ref()?;
+        Some(vec![script.file.clone()])
+    }
+
+    fn forecast(_: &Params, known: &Forecast) -> Result<Vec<(&'static str, Counts)>, StageError> {
+        let real = known.size("real");
+        for port in ["fake", "held_out"] {
+            if let (Some(real), Some(size)) = (real, known.size(port))
+                && real != size
+            {
+                return Err(sizes(port, size, real));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn run(cx: &Context<'_>, params: &Params, inputs: Inputs) -> Result<Outputs, StageError> {
+        let real = joined("real", inputs.real)?;
+        let fake = joined("fake", inputs.fake)?;
+        let held_out = inputs.held_out.map(|sets| joined("held_out", sets)).transpose()?;
+        for (port, set) in [("fake", Some(&fake)), ("held_out", held_out.as_ref())] {
+            let size = |set: &ImageSet| (set.height, set.width);
+            if let Some(set) = set.filter(|set| size(set) != size(&real)) {
+                return Err(sizes(port, size(set), size(&real)));
+            }
+        }
+        let placer = Placer::of(cx, params, inputs.classifier.as_ref(), &real)?;
+        let comparison = Comparison { cx, params, real: Side::of(cx, &placer, &real)? };
+        let held_out = held_out.as_ref().map(|set| Side::of(cx, &placer, set)).transpose()?;
+        let near_held_out = match &held_out {
+            Some(side) => nearest_real(side.images, &real)?,
+            None => Vec::new(),
+        };
+        let side = Side::of(cx, &placer, &fake)?;
+        let nearest = nearest_real(&fake, &real)?;
+        let memory = |of: &dyn Fn(&Side<'_>) -> Vec<usize>| {
+            let apart = |side: &Side<'_>, near: &[Neighbour]| -> Vec<f64> {
+                of(side).into_iter().map(|index| near[index].distance).collect()
+            };
+            let unseen = held_out.as_ref().map(|held_out| apart(held_out, &near_held_out));
+            memorisation(&apart(&side, &nearest), &unseen.unwrap_or_default())
+        };
+        let quality = Quality {
+            features: placer.about(),
+            all: comparison.of(&side, None, memory(&|side| side.members(None)))?,
+            classes: comparison
+                .classes(&side, |class| memory(&|side| side.members(Some(class))))?,
+            held_out: held_out.as_ref().map(|side| comparison.of(side, None, None)).transpose()?,
+            nearest: rows(&fake, &real, &nearest),
+        };
+        if quality.all.fidelity.fid_is_biased {
+            let Fidelity { real, fake, .. } = quality.all.fidelity;
+            cx.observer.warn(&format!(
+                "the Frechet distance of {fake} images to {real} is mostly a matter of their number: \
+                 compare it with none of other numbers, and take the kernel distance"
+            ));
+        }
+        Ok(Outputs { quality })
+    }
+}
+
+/// Images, and where they lie.
+struct Side<'a> {
+    images: &'a ImageSet,
+    rows: Rows,
+}
+
+impl<'a> Side<'a> {
+    fn of(cx: &Context<'_>, placer: &Placer<'_>, images: &'a ImageSet) -> Result<Self, StageError> {
+        Ok(Self { images, rows: placer.rows(cx, images)? })
+    }
+
+    /// Returns the images of a class, or all.
+    fn members(&self, class: Option<usize>) -> Vec<usize> {
+        let is_of = |index: &usize| class.is_none() || self.images.samples[*index].label == class;
+        (0..self.images.len()).filter(is_of).collect()
+    }
+}
+
+/// What all comparisons have in common.
+struct Comparison<'a> {
+    cx: &'a Context<'a>,
+    params: &'a Params,
+    real: Side<'a>,
+}
+
+impl Comparison<'_> {
+    /// Compares images of a class, or all, with the real ones.
+    fn of(
+        &self,
+        side: &Side<'_>,
+        class: Option<usize>,
+        memorisation: Option<Memorisation>,
+    ) -> Result<Compared, StageError> {
+        self.cx.keep_going()?;
+        let (ours, theirs) = (self.real.members(class), side.members(class));
+        let pick = |side: &Side<'_>, members: &[usize]| -> Rows {
+            members.iter().map(|&index| side.rows[index].clone()).collect()
+        };
+        let Params { subsets, subset, neighbours, pairs, .. } = *self.params;
+        let seed = self.seed(class);
+        let drawn = kid::subsets(ours.len(), theirs.len(), subsets, subset, seed);
+        let (real, fake) = (pick(&self.real, &ours), pick(side, &theirs));
+        let likeness = |name: &str, images: &ImageSet, members: &[usize]| {
+            mean_likeness(images, members, pairs, seed.named(name))
+        };
+        Ok(Compared {
+            fidelity: Fidelity::of(&real, &fake, &drawn, neighbours),
+            likeness: likeness("pairs", side.images, &theirs),
+            real_likeness: likeness("real pairs", self.real.images, &ours),
+            memorisation,
+        })
+    }
+
+    /// Compares the images of each class, where both sides are labelled.
+    fn classes(
+        &self,
+        side: &Side<'_>,
+        memorisation: impl Fn(usize) -> Option<Memorisation>,
+    ) -> Result<Vec<(String, Compared)>, StageError> {
+        let names = &self.real.images.classes;
+        let labelled = |images: &ImageSet| images.classes == *names && images.labels().is_ok();
+        if names.len() < 2 || !labelled(self.real.images) || !labelled(side.images) {
+            return Ok(Vec::new());
+        }
+        let one = |(class, name): (usize, &String)| {
+            Ok((name.clone(), self.of(side, Some(class), memorisation(class))?))
+        };
+        names.iter().enumerate().map(one).collect()
+    }
+
+    fn seed(&self, class: Option<usize>) -> Seed {
+        class.map_or(self.cx.seed, |class| self.cx.seed.number(class as u64))
+    }
+}
+
+fn joined(port: &str, sets: Vec<ImageSet>) -> Result<ImageSet, StageError> {
+    let set = ImageSet::join(sets).map_err(StageError::data)?;
+    if set.is_empty() {
+        return Err(StageError::data(format!("there is no image in `{port}` to measure")));
+    }
+    Ok(set)
+}
+
+fn sizes(port: &str, size: (usize, usize), real: (usize, usize)) -> StageError {
+    let problem = format!(
+        "images of {} x {} pixels in `{port}` beside real ones of {} x {}",
+        size.1, size.0, real.1, real.0
+    );
+    StageError::data(problem).help("load and generate images of one size")
+}
+
+fn rows(fake: &ImageSet, real: &ImageSet, nearest: &[Neighbour]) -> Vec<Nearest> {
+    let row = |(sample, found): (&crate::artifact::Sample, &Neighbour)| Nearest {
+        id: sample.id.clone(),
+        nearest_real: real.samples[found.index].id.clone(),
+        distance: found.distance,
+    };
+    fake.samples.iter().zip(nearest).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests;

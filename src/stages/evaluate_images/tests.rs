@@ -1,0 +1,141 @@
+//! Tests of `evaluate-images`: what it tells apart, and what it refuses.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::EvaluateImages;
+use crate::artifact::ImageSet;
+use crate::artifact::Partition;
+use crate::artifact::Quality;
+use crate::artifact::Sample;
+use crate::seed::Seed;
+use crate::stage::Counts;
+use crate::stage::Forecast;
+use crate::stage::StageKind;
+use crate::stages::trial::Trial;
+use crate::stages::trial::told;
+
+const KIND: StageKind = StageKind::of::<EvaluateImages>();
+const SIDE: usize = 12;
+
+/// Returns labelled images of noise around grey levels of their own, up to 60 above one that all share.
+fn noise(name: &str, count: usize, level: usize, seed: u64) -> ImageSet {
+    let mut images = ImageSet::empty(SIDE, SIDE, vec!["healthy".into(), "ill".into()]);
+    let mut stream = Seed(seed).stream();
+    for index in 0..count {
+        let own = level + stream.below(60);
+        let pixels: Vec<u8> =
+            (0..SIDE * SIDE * 3).map(|_| (own + stream.below(20)) as u8).collect();
+        let sample = Sample {
+            id: format!("{name}/{index}"),
+            label: Some(index % 2),
+            partition: Partition::Train,
+            group: None,
+            origin: name.into(),
+        };
+        images.push(sample, &pixels);
+    }
+    images
+}
+
+fn measured(params: Value, inputs: Vec<(&str, Vec<&ImageSet>)>) -> Quality {
+    let trial = Trial { inputs, ..Trial::of(KIND, params) };
+    trial.read("quality").unwrap()
+}
+
+#[test]
+fn images_that_are_far_from_real_ones_or_copies_of_them_are_told_apart() {
+    let (real, unseen) = (noise("eye", 40, 100, 1), noise("other", 30, 100, 2));
+    let inputs =
+        |fake| vec![("real", vec![&real]), ("fake", vec![fake]), ("held_out", vec![&unseen])];
+    let pixels = json!({"features": {"pixels": {"components": 8}}, "subsets": 5});
+    let [new, light] = [100, 170].map(|level| noise("gan", 30, level, 3));
+    let good = measured(pixels.clone(), inputs(&new));
+    assert_eq!(good.features, "pixels along 8 components");
+    let yardstick = good.held_out.as_ref().unwrap();
+    let kid = |quality: &Quality| quality.all.fidelity.kid.unwrap();
+    assert!((kid(&good) - yardstick.fidelity.kid.unwrap()).abs() < 0.15, "{good:?}");
+    let memory = good.all.memorisation.unwrap();
+    assert!((0.2..0.8).contains(&memory.nearer), "{memory:?}");
+
+    let far = measured(pixels.clone(), inputs(&light));
+    assert!(kid(&far) > 1.0 && far.all.fidelity.coverage == Some(0.0));
+
+    let mut copies = real.pick(&(0..30).collect::<Vec<_>>());
+    copies.samples.iter_mut().for_each(|sample| sample.id = format!("copy of {}", sample.id));
+    let copied = measured(pixels, inputs(&copies));
+    let memory = copied.all.memorisation.unwrap();
+    assert_eq!((memory.generated, memory.nearer, memory.suspects), (0.0, 1.0, 1.0));
+    assert_eq!(copied.nearest[3].nearest_real, "eye/3");
+    assert_eq!(copied.all.fidelity.precision, Some(1.0));
+}
+
+#[test]
+fn classes_are_measured_by_themselves_where_both_sides_have_them() {
+    let real = noise("eye", 24, 100, 1);
+    // Half of the images, those that are ill, are much lighter than they ought to be.
+    let light = noise("gan", 12, 175, 4);
+    let mut fake = noise("gan", 12, 100, 3);
+    let ill: Vec<usize> = (0..12).filter(|index| index % 2 == 1).collect();
+    fake = ImageSet::join(vec![fake.pick(&[0, 2, 4, 6, 8, 10]), light.pick(&ill)]).unwrap();
+    let params = json!({"neighbours": 2, "subsets": 3});
+    let found = measured(params.clone(), vec![("real", vec![&real]), ("fake", vec![&fake])]);
+    let classes: BTreeMap<_, _> = found.classes.into_iter().collect();
+    let (healthy, ill) = (classes["healthy"].fidelity, classes["ill"].fidelity);
+    assert_eq!((healthy.real, healthy.fake, ill.fake), (12, 6, 6));
+    assert!(ill.kid.unwrap() > 10.0 * healthy.kid.unwrap().abs(), "{healthy:?} {ill:?}");
+    assert_eq!((ill.coverage, ill.precision), (Some(0.0), Some(0.0)));
+    assert_eq!(found.all.memorisation, None);
+
+    let mut unlabelled = fake.clone();
+    unlabelled.samples[0].label = None;
+    let found = measured(params, vec![("real", vec![&real]), ("fake", vec![&unlabelled])]);
+    assert!(found.classes.is_empty());
+}
+
+#[test]
+fn images_that_resemble_each_other_are_told_from_those_that_differ() {
+    let real = noise("eye", 10, 100, 1);
+    let alike = real.pick(&[3; 6]);
+    let found =
+        measured(json!({"subsets": 1}), vec![("real", vec![&real]), ("fake", vec![&alike])]);
+    assert!((found.all.likeness.unwrap() - 1.0).abs() < 1e-9);
+    assert!(found.all.real_likeness.unwrap() < 0.5);
+}
+
+#[test]
+fn images_of_other_sizes_are_refused() {
+    let mut known = Forecast::default();
+    let sized = |side| Counts::of(Partition::Train, 9).sized(Some((side, side)));
+    known.inputs.extend([("real".to_owned(), sized(64)), ("fake".to_owned(), sized(32))]);
+    let params = KIND.resolve(&json!({})).unwrap();
+    insta::assert_snapshot!(told(&(KIND.forecast)(&params, &known).unwrap_err()), @"images of 32 x 32 pixels in `fake` beside real ones of 64 x 64; load and generate images of one size");
+    let (real, empty) = (noise("eye", 4, 100, 1), noise("gan", 0, 100, 1));
+    let trial = Trial {
+        inputs: vec![("real", vec![&real]), ("fake", vec![&empty])],
+        ..Trial::of(KIND, json!({}))
+    };
+    insta::assert_snapshot!(told(&trial.run().unwrap_err()), @"there is no image in `fake` to measure");
+}
+
+#[test]
+fn features_come_from_one_place() {
+    let problems = |value: Value| {
+        let found = KIND.resolve(&value).unwrap_err();
+        found
+            .iter()
+            .map(|p| format!("{}: {}", p.path.join("."), p.problem))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let both = json!({"features": {"pixels": {}, "script": {"file": "net.pt"}}});
+    insta::assert_snapshot!(problems(both), @"features: images are compared by one of `pixels`, `weights` and `script`");
+    let params = KIND.resolve(&json!({"features": {"script": {"file": "net.pt"}}})).unwrap();
+    let sources = (KIND.sources)(&params);
+    assert_eq!(
+        (sources[0].name.as_str(), sources[0].param.as_str()),
+        ("net.pt", "features.script.file")
+    );
+}
