@@ -139,7 +139,8 @@ impl Listener for Terminal<'_> {
                 self.end(*task);
                 let facts: Vec<String> =
                     outputs.values().filter_map(|output| words::facts(&output.summary)).collect();
-                tracing::info!("{label}: {} in {}", facts.join(", "), words::seconds(*seconds));
+                let done = if facts.is_empty() { "done".to_owned() } else { facts.join(", ") };
+                tracing::info!("{label}: {done} in {}", words::seconds(*seconds));
             }
             Event::Failed { task, label, again_in, problem, help, tail, log, .. } => {
                 self.end(*task);

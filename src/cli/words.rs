@@ -95,7 +95,8 @@ pub(crate) fn facts(summary: &Value) -> Option<String> {
         let shown = shown.map(|(name, value)| format!(", {} {value:.3}", name.replace('_', " ")));
         return Some(format!("{epochs} epochs{}", shown.unwrap_or_default()));
     }
-    None
+    let kernel_distance = summary.get("all").and_then(|all| all.get("kid")).and_then(Value::as_f64);
+    kernel_distance.map(|distance| format!("kernel distance {distance:.3}"))
 }
 
 /// Returns one difference between two keys: `batch_size 8 -> 16`.
@@ -209,6 +210,10 @@ mod tests {
         assert_eq!(
             fact(json!({"epochs": 3, "last": {"loss": 0.25}})),
             Some("3 epochs, loss 0.250".to_owned())
+        );
+        assert_eq!(
+            fact(json!({"all": {"kid": 0.0456, "fid": 3.0}})),
+            Some("kernel distance 0.046".to_owned())
         );
         assert_eq!(fact(json!({"columns": []})), None);
     }
