@@ -28,19 +28,19 @@ pub fn manifold(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Manifo
     }
     let middle = pairs::centre(real);
     let (reals, fakes) = (Points::of(real, &middle), Points::of(fake, &middle));
-    let (real_reach, fake_reach) = (reach(&reals, k), reach(&fakes, k));
-    let met: Vec<(Vec<usize>, Vec<usize>)> = reals.each(&fakes, |index, apart| {
-        let (mut covers, mut reaches) = (Vec::new(), Vec::new());
-        for (number, reach) in real_reach.iter().enumerate() {
-            if apart.is_within(number, *reach) {
-                covers.push(number);
+    let (real_reach, fake_reach) = (reals.reach(k), fakes.reach(k));
+    let met: Vec<(Vec<usize>, Vec<usize>)> = reals.each(
+        &fakes,
+        [&real_reach, &fake_reach],
+        |(covers, reaches): &mut (Vec<usize>, Vec<usize>), pair| {
+            if pair.is_within(real_reach[pair.row]) {
+                covers.push(pair.row);
             }
-            if apart.is_within(number, fake_reach[index]) {
-                reaches.push(number);
+            if pair.is_within(fake_reach[pair.other]) {
+                reaches.push(pair.row);
             }
-        }
-        (covers, reaches)
-    });
+        },
+    );
     let (mut covered, mut recalled) = (vec![false; real.len()], vec![false; real.len()]);
     for (covers, reaches) in &met {
         for &number in covers {
@@ -69,17 +69,12 @@ pub fn densities(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Vec<f
     }
     let middle = pairs::centre(real);
     let (reals, fakes) = (Points::of(real, &middle), Points::of(fake, &middle));
-    let reach = reach(&reals, k);
-    Some(reals.each(&fakes, |_, apart| {
-        let within =
-            reach.iter().enumerate().filter(|(other, reach)| apart.is_within(*other, **reach));
-        within.count() as f64 / k as f64
-    }))
-}
-
-/// Returns the squared distance of each row to its `k`-th nearest other row.
-fn reach(points: &Points<'_>, k: usize) -> Vec<f64> {
-    points.each(points, |index, apart| apart.nearest(k, Some(index)))
+    let reach = reals.reach(k);
+    let none = vec![0.0; fake.len()];
+    let within = reals.each(&fakes, [&reach, &none], |within: &mut usize, pair| {
+        *within += usize::from(pair.is_within(reach[pair.row]));
+    });
+    Some(within.into_iter().map(|within| within as f64 / k as f64).collect())
 }
 
 #[cfg(test)]
