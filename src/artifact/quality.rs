@@ -34,6 +34,26 @@ pub struct Compared {
     pub memorisation: Option<Memorisation>,
 }
 
+/// Held-out real images in the place of generated ones, equally many of both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Yardstick {
+    /// What as many new real images come to.
+    pub held_out: Compared,
+    /// The generated images that it is to be held against: so many of them, drawn. Absent where that is all of
+    /// them.
+    pub generated: Option<Compared>,
+}
+
+/// Generated images of a class, or all, compared with real ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// All of them.
+    #[serde(flatten)]
+    pub whole: Compared,
+    /// What to hold that against, where there are held-out images.
+    pub yardstick: Option<Yardstick>,
+}
+
 /// The real image nearest to a generated one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Nearest {
@@ -51,11 +71,9 @@ pub struct Quality {
     /// What the features are.
     pub features: String,
     /// All images.
-    pub all: Compared,
+    pub all: Measured,
     /// The images of each class that both sides know, by its name.
-    pub classes: Vec<(String, Compared)>,
-    /// The held-out real images in the place of the generated ones: what as many new real images come to.
-    pub held_out: Option<Compared>,
+    pub classes: Vec<(String, Measured)>,
     /// One row for each generated image.
     pub nearest: Vec<Nearest>,
 }
@@ -63,26 +81,25 @@ pub struct Quality {
 #[derive(Serialize, Deserialize)]
 struct File {
     features: String,
-    all: Compared,
-    classes: Vec<(String, Compared)>,
-    held_out: Option<Compared>,
+    all: Measured,
+    classes: Vec<(String, Measured)>,
 }
 
 impl Artifact for Quality {
     const TYPE: &'static str = "quality";
 
     fn read(tree: &Tree) -> Result<Self, Error> {
-        let File { features, all, classes, held_out } = tree.json(QUALITY)?;
+        let File { features, all, classes } = tree.json(QUALITY)?;
         let bytes = tree.read(NEAREST)?;
         let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize();
         let nearest = rows.collect::<Result<_, csv::Error>>();
         let nearest = nearest.map_err(|error| Error::malformed(NEAREST, error.to_string()))?;
-        Ok(Self { features, all, classes, held_out, nearest })
+        Ok(Self { features, all, classes, nearest })
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
-        let Self { features, all, classes, held_out, nearest } = self.clone();
-        let file = serde_json::to_vec_pretty(&File { features, all, classes, held_out });
+        let Self { features, all, classes, nearest } = self.clone();
+        let file = serde_json::to_vec_pretty(&File { features, all, classes });
         files::write_scratch(&folder.join(QUALITY), &file.expect("numbers serialise"))?;
         let malformed = |error: csv::Error| Error::malformed(NEAREST, error.to_string());
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -102,13 +119,17 @@ impl Artifact for Quality {
             }
             facts
         };
-        let mut summary = json!({"features": self.features, "all": numbers(&self.all)});
-        for (class, compared) in &self.classes {
-            summary[format!("class {class}")] = numbers(compared);
-        }
-        if let Some(held_out) = &self.held_out {
-            summary["held out"] = numbers(held_out);
-        }
+        let mut summary = json!({"features": self.features});
+        let mut add = |name: String, Measured { whole, yardstick }: &Measured| {
+            summary[&name] = numbers(whole);
+            let Some(Yardstick { held_out, generated }) = yardstick else { return };
+            summary[format!("{name}, held out")] = numbers(held_out);
+            if let Some(generated) = generated {
+                summary[format!("{name}, as many generated")] = numbers(generated);
+            }
+        };
+        add("all".to_owned(), &self.all);
+        self.classes.iter().for_each(|(class, found)| add(format!("class {class}"), found));
         summary
     }
 }
@@ -117,9 +138,11 @@ impl Artifact for Quality {
 mod tests {
     use super::Artifact;
     use super::Compared;
+    use super::Measured;
     use super::Nearest;
     use super::Quality;
     use super::Tree;
+    use super::Yardstick;
     use crate::measure::Fidelity;
     use crate::measure::memorisation::memorisation;
 
@@ -132,9 +155,11 @@ mod tests {
         let row = Nearest { id: "a".into(), nearest_real: "b".into(), distance: 0.25 };
         let quality = Quality {
             features: "pixels".to_owned(),
-            all: all.clone(),
-            classes: vec![("ill".to_owned(), few)],
-            held_out: Some(all),
+            all: Measured {
+                whole: all.clone(),
+                yardstick: Some(Yardstick { held_out: all, generated: Some(few.clone()) }),
+            },
+            classes: vec![("ill".to_owned(), Measured { whole: few, yardstick: None })],
             nearest: vec![row],
         };
         let folder = tempfile::tempdir().unwrap();

@@ -27,14 +27,17 @@ impl Components {
     /// rows.
     pub fn of(rows: &[Vec<f64>], count: usize) -> Self {
         let mut centred = matrices::matrix(rows);
+        let size = centred.norm_squared();
         let mean = matrices::mean(&centred);
         matrices::centre(&mut centred, &mean);
         let (n, wide) = (rows.len() as f64, centred.ncols() > centred.nrows());
         let turned = centred.transpose();
         let square = if wide { &centred * &turned } else { &turned * &centred };
-        let found = if rows.len() < 2 { Vec::new() } else { matrices::eigen(square) };
+        let found = if rows.len() < 2 { None } else { matrices::eigen(square) };
+        let found = found.unwrap_or_default();
         // What rounding leaves of a direction along which nothing differs is none.
-        let least = found.first().map_or(0.0, |(most, _)| most * f64::EPSILON * n);
+        let rounding = n * f64::EPSILON.powi(2) * size;
+        let least = found.first().map_or(0.0, |(most, _)| (most * f64::EPSILON * n).max(rounding));
         let (mut directions, mut variances) = (Vec::new(), Vec::new());
         let differing = found.into_iter().filter(|(value, _)| *value > least);
         for (value, vector) in differing.take(count) {

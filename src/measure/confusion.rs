@@ -111,6 +111,7 @@ mod tests {
     use proptest::prelude::proptest;
 
     use super::confusion;
+    use super::kappa;
     use super::mean_absolute_error;
     use super::quadratic_kappa;
 
@@ -142,10 +143,12 @@ mod tests {
             let turned = |classes: &[usize]| classes.iter().map(|class| 4 - class).collect::<Vec<_>>();
             // Neither which side is called the truth nor from which end grades are counted matters.
             for other in [of(&predicted, &labels, 5), of(&turned(&labels), &turned(&predicted), 5)] {
-                let (one, other_kappa) = (quadratic_kappa(&matrix), quadratic_kappa(&other));
-                prop_assert_eq!(one.is_some(), other_kappa.is_some());
-                let apart = one.zip(other_kappa).map_or(0.0, |(one, other)| (one - other).abs());
-                prop_assert!(apart < 1e-12 && one.is_none_or(|kappa| kappa.abs() < 1.0 + 1e-12));
+                for of in [kappa, quadratic_kappa] {
+                    let (one, other) = (of(&matrix), of(&other));
+                    prop_assert_eq!(one.is_some(), other.is_some());
+                    let apart = one.zip(other).map_or(0.0, |(one, other)| (one - other).abs());
+                    prop_assert!(apart < 1e-12 && one.is_none_or(|kappa| kappa.abs() < 1.0 + 1e-12));
+                }
                 prop_assert_eq!(mean_absolute_error(&matrix), mean_absolute_error(&other));
             }
         }

@@ -18,7 +18,7 @@ pub struct Fidelity {
     pub fake: usize,
     /// Kernel distance, mean over subsets; see [`kid`](crate::measure::kid::kid).
     pub kid: Option<f64>,
-    /// Its standard deviation over subsets.
+    /// Its standard deviation over subsets; see [`Kid`](crate::measure::kid::Kid).
     pub kid_deviation: Option<f64>,
     /// Frechet distance; see [`frechet`](crate::measure::frechet::frechet).
     pub fid: Option<f64>,
@@ -56,7 +56,7 @@ impl Fidelity {
         let (kid, manifold) = (kid(real, fake, subsets), manifold(real, fake, k));
         Self {
             kid: kid.map(|kid| kid.mean),
-            kid_deviation: kid.map(|kid| kid.deviation),
+            kid_deviation: kid.and_then(|kid| kid.deviation),
             fid: frechet(real, fake),
             precision: manifold.map(|found| found.precision),
             recall: manifold.map(|found| found.recall),

@@ -16,15 +16,16 @@ pub const ENOUGH: usize = 2048;
 /// Returns the Frechet distance `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))` of two sets of rows (Dowson and
 /// Landau, 1982; Heusel et al., 2017); 0 where means and covariances (divisor `n - 1`) are equal. It is biased
 /// upward, the more the fewer rows there are: compare only numbers of equally many. Absent where a side has
-/// fewer than two rows.
+/// fewer than two rows, or numbers that are none or too large.
 pub fn frechet(real: &[Vec<f64>], fake: &[Vec<f64>]) -> Option<f64> {
     if real.len() < 2 || fake.len() < 2 {
         return None;
     }
     let (one, other) = (Normal::of(real), Normal::of(fake));
     let apart = (&one.mean - &other.mean).norm_squared();
-    let common = matrices::nuclear_norm(&(&one.root * other.root.transpose()));
-    Some((apart + one.trace + other.trace - 2.0 * common).max(0.0))
+    let common = matrices::nuclear_norm(&one.root * other.root.transpose())?;
+    let distance = apart + one.trace + other.trace - 2.0 * common;
+    distance.is_finite().then_some(distance.max(0.0))
 }
 
 /// A normal distribution.

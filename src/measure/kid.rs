@@ -13,8 +13,9 @@ use crate::seed::Seed;
 pub struct Kid {
     /// Mean over the subsets; near 0, and as often below it, where both sides are alike.
     pub mean: f64,
-    /// Standard deviation over the subsets (divisor: their number).
-    pub deviation: f64,
+    /// Standard deviation over the subsets (divisor: their number). Subsets share rows, the more the larger a part of
+    /// all rows they are: it is no standard error, and absent where each is all rows of both sides.
+    pub deviation: Option<f64>,
 }
 
 /// Numbers of rows of one side that make a subset, and those of the other.
@@ -38,16 +39,19 @@ pub fn subsets(real: usize, fake: usize, count: usize, size: usize, seed: Seed) 
 /// `k(x, y) = (x y / d + 1)^3`, mean over subsets of equal size. Rows are features, `d` to a row. Absent
 /// without subsets or where these have fewer than two rows.
 pub fn kid(real: &[Vec<f64>], fake: &[Vec<f64>], subsets: &[Subset]) -> Option<Kid> {
-    if subsets.is_empty() || subsets.iter().flatten().any(|rows| rows.len() < 2) {
+    let has_width = real.first().is_some_and(|row| !row.is_empty());
+    if !has_width || subsets.is_empty() || subsets.iter().flatten().any(|rows| rows.len() < 2) {
         return None;
     }
+    let is_all = |[r, f]: &Subset| r.len() == real.len() && f.len() == fake.len();
+    let is_same = subsets.iter().all(is_all);
     let (real, fake) = (matrices::matrix(real), matrices::matrix(fake));
     let one = |[r, f]: &Subset| discrepancy(&real.select_rows(r), &fake.select_rows(f));
     let all: Vec<f64> = subsets.into_par_iter().map(one).collect();
     let n = all.len() as f64;
     let mean = all.iter().sum::<f64>() / n;
     let squares: f64 = all.iter().map(|one| (one - mean).powi(2)).sum();
-    Some(Kid { mean, deviation: (squares / n).sqrt() })
+    Some(Kid { mean, deviation: (!is_same).then_some((squares / n).sqrt()) })
 }
 
 /// `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, each row with every other.
@@ -67,6 +71,10 @@ fn kernels(xs: &DMatrix<f64>, ys: &DMatrix<f64>) -> DMatrix<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::prop_assert;
+    use proptest::prelude::prop_assert_eq;
+    use proptest::prelude::proptest;
+
     use super::kid;
     use super::subsets;
     use crate::measure::noise::rows;
@@ -96,9 +104,30 @@ mod tests {
         let drawn = subsets(200, 200, 20, 100, Seed(1));
         let near = kid(&real, &alike, &drawn).unwrap();
         let far = kid(&real, &other, &drawn).unwrap();
-        assert!(near.mean.abs() < 3.0 * near.deviation && far.mean > 10.0 * near.mean.abs());
+        assert!(
+            near.mean.abs() < 3.0 * near.deviation.unwrap() && far.mean > 10.0 * near.mean.abs()
+        );
+        let whole = kid(&real, &alike, &subsets(200, 200, 3, 1000, Seed(1))).unwrap();
+        assert!(whole.deviation.is_none() && whole.mean.abs() < 3.0 * near.deviation.unwrap());
         let turned = drawn.iter().map(|[r, f]| [f.clone(), r.clone()]).collect::<Vec<_>>();
         let back = kid(&other, &real, &turned).unwrap();
         assert!((back.mean - far.mean).abs() < 1e-9 * far.mean);
+    }
+
+    proptest! {
+        #[test]
+        fn neither_side_nor_order_matters(seed in 0_u64..1000, shift in -1.0..1.0_f64, count in 2_usize..12) {
+            let (one, other) = (rows(12, 3, 0.0, seed), rows(12, 3, shift, seed + 1));
+            let drawn = subsets(12, 12, 4, count, Seed(seed));
+            let there = kid(&one, &other, &drawn).unwrap();
+            let turned = drawn.iter().map(|[r, f]| [f.clone(), r.clone()]).collect::<Vec<_>>();
+            let back = kid(&other, &one, &turned).unwrap();
+            let reversed = drawn.iter().map(|both| both.clone().map(|rows| rows.into_iter().rev().collect()));
+            let again = kid(&one, &other, &reversed.collect::<Vec<_>>()).unwrap();
+            for found in [back, again] {
+                prop_assert!((found.mean - there.mean).abs() < 1e-9 * there.mean.abs().max(1.0));
+                prop_assert_eq!(found.deviation.is_some(), count < 12);
+            }
+        }
     }
 }

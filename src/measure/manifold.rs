@@ -21,9 +21,9 @@ pub struct Manifold {
 
 /// Compares generated features with real ones; 5 is usual for `k`. The reach of a row is the distance to its
 /// `k`-th nearest other row of its own side, and what lies at that very distance is not within it. Absent
-/// where a side has `k` rows or fewer.
+/// where a side has `k` rows or fewer, or rows have no numbers.
 pub fn manifold(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Manifold> {
-    if k == 0 || real.len() <= k || fake.len() <= k {
+    if k == 0 || real.len() <= k || fake.len() <= k || real[0].is_empty() {
         return None;
     }
     let middle = pairs::centre(real);
@@ -64,7 +64,7 @@ pub fn manifold(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Manifo
 /// Returns for each generated row the number of real ones within whose reach it lies, divided by `k`: their mean
 /// is the density. Absent where there are `k` real rows or fewer.
 pub fn densities(real: &[Vec<f64>], fake: &[Vec<f64>], k: usize) -> Option<Vec<f64>> {
-    if k == 0 || real.len() <= k {
+    if k == 0 || real.len() <= k || real[0].is_empty() {
         return None;
     }
     let middle = pairs::centre(real);

@@ -2,6 +2,7 @@
 
 use nalgebra::DMatrix;
 use nalgebra::DVector;
+use nalgebra::SVD;
 use nalgebra::SymmetricEigen;
 
 /// Returns rows of one width as a matrix.
@@ -22,16 +23,26 @@ pub(super) fn centre(rows: &mut DMatrix<f64>, mean: &DVector<f64>) {
     }
 }
 
-/// Returns the eigenvalues of a symmetric matrix, greatest first, and a vector of length 1 for each.
-pub(super) fn eigen(symmetric: DMatrix<f64>) -> Vec<(f64, DVector<f64>)> {
-    let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(symmetric);
+/// Steps for each row of a matrix after which its decomposition is given up: a handful are usual.
+const STEPS: usize = 100;
+
+/// Returns the eigenvalues of a symmetric matrix, greatest first, and a vector of length 1 for each; nothing where they
+/// are not found, as of numbers that are none.
+pub(super) fn eigen(symmetric: DMatrix<f64>) -> Option<Vec<(f64, DVector<f64>)>> {
+    let steps = STEPS * symmetric.nrows().max(1);
+    let found = SymmetricEigen::try_new(symmetric, f64::EPSILON, steps)?;
+    let SymmetricEigen { eigenvectors, eigenvalues } = found;
     let vectors = eigenvectors.column_iter().map(nalgebra::Matrix::into_owned);
     let mut found: Vec<_> = eigenvalues.iter().copied().zip(vectors).collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    found
+    Some(found)
 }
 
-/// Returns the sum of the singular values.
-pub(super) fn nuclear_norm(matrix: &DMatrix<f64>) -> f64 {
-    if matrix.is_empty() { 0.0 } else { matrix.singular_values().sum() }
+/// Returns the sum of the singular values; nothing where they are not found.
+pub(super) fn nuclear_norm(matrix: DMatrix<f64>) -> Option<f64> {
+    if matrix.is_empty() {
+        return Some(0.0);
+    }
+    let steps = STEPS * matrix.nrows().max(matrix.ncols());
+    Some(SVD::try_new(matrix, false, false, 5.0 * f64::EPSILON, steps)?.singular_values.sum())
 }

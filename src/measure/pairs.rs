@@ -16,6 +16,8 @@ use rayon::slice::ParallelSlice;
 
 /// Rows of either side whose distances are handled at once by one thread.
 const TILE: usize = 256;
+/// Candidates for each of the nearest that are worth waiting with.
+const MANY: usize = 64;
 /// Pairs that are looked at together: mostly all of them are too far apart.
 const PIECE: usize = 16;
 
@@ -121,13 +123,7 @@ impl<'a> Points<'a> {
         let share = pairs.len().div_ceil(rayon::current_num_threads()).max(1);
         let found = pairs.par_chunks(share).map(|pairs| self.nearest(k, pairs, &bounds));
         let merged = found.reduce_with(merged).into_iter().fold(first, merged);
-        let exact = |(row, mut nearest): (usize, Nearest)| {
-            nearest.forget_far_ones();
-            let candidates = nearest.candidates.iter();
-            let mut exact: Vec<f64> =
-                candidates.map(|(other, _)| squared(&self.rows[row], &self.rows[*other])).collect();
-            *exact.select_nth_unstable_by(k - 1, f64::total_cmp).1
-        };
+        let exact = |(row, nearest): (usize, Nearest)| nearest.exact(row, self.rows)[k - 1].0;
         merged.into_par_iter().enumerate().map(exact).collect()
     }
 
@@ -142,9 +138,9 @@ impl<'a> Points<'a> {
             });
             self.tile(self, *tiles, [&bounds[0], &bounds[1]], &mut products, |pair| {
                 if pair.row != pair.other {
-                    found[pair.other].see(pair.row, pair);
+                    found[pair.other].see(pair.row, pair, [pair.other, k], self.rows);
                     if !is_same {
-                        found[pair.row].see(pair.other, pair);
+                        found[pair.row].see(pair.other, pair, [pair.row, k], self.rows);
                     }
                 }
             });
@@ -216,7 +212,7 @@ fn bounds(length: f32, d: f32) -> [f32; 2] {
     // A product of two rows is `d` roundings of a sum of `d` terms, whose sizes sum to no more than half of both
     // squared lengths, and counts twice; 16 are for the roundings of the numbers themselves. What is next to
     // nothing is rounded otherwise.
-    let error = (d + 16.0) * (f32::EPSILON * length + f32::MIN_POSITIVE);
+    let error = (d + 16.0) * (1.0 + d * f32::EPSILON) * (f32::EPSILON * length + f32::MIN_POSITIVE);
     [length - error, length + error]
 }
 
@@ -228,24 +224,26 @@ struct Nearest {
     bound: f32,
     /// Numbers of rows, and what their squared distances are not below.
     candidates: Vec<(usize, f32)>,
-    /// Candidates beyond which it is worth looking through them.
-    many: usize,
 }
 
 impl Nearest {
     fn of(k: usize, bound: f32) -> Self {
-        Self { most: vec![bound; k], bound, candidates: Vec::new(), many: 4 * k + 16 }
+        Self { most: vec![bound; k], bound, candidates: Vec::new() }
     }
 
-    fn see(&mut self, row: usize, pair: &Pair<'_>) {
+    /// Takes note of a row. Where very many may be among the nearest of the row `own`, as where rows are alike, their
+    /// distances decide.
+    fn see(&mut self, row: usize, pair: &Pair<'_>, [own, k]: [usize; 2], rows: &[Vec<f64>]) {
         if is_far(pair.least, self.bound) {
             return;
         }
         self.candidates.push((row, pair.least));
         self.narrow(pair.most);
-        if self.candidates.len() > self.many {
+        if self.candidates.len() > MANY * k {
             self.forget_far_ones();
-            self.many = self.many.max(2 * self.candidates.len());
+            if self.candidates.len() > MANY * k / 2 {
+                self.settle(k, self.exact(own, rows));
+            }
         }
     }
 
@@ -261,6 +259,25 @@ impl Nearest {
     fn forget_far_ones(&mut self) {
         let bound = self.bound;
         self.candidates.retain(|(_, least)| !is_far(*least, bound));
+    }
+
+    /// Returns the squared distance of each candidate and its number, the nearest first.
+    fn exact(&self, own: usize, rows: &[Vec<f64>]) -> Vec<(f64, usize)> {
+        let candidates = self.candidates.iter();
+        let mut exact: Vec<(f64, usize)> =
+            candidates.map(|(other, _)| (squared(&rows[own], &rows[*other]), *other)).collect();
+        exact.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        exact
+    }
+
+    /// Keeps the `k` nearest candidates, of which there are more.
+    fn settle(&mut self, k: usize, mut exact: Vec<(f64, usize)>) {
+        exact.truncate(k);
+        let most = exact.iter().map(|(apart, _)| (*apart as f32).next_up().min(self.bound));
+        self.most = most.collect();
+        self.bound = self.most[k - 1];
+        let least = exact.into_iter().map(|(apart, row)| (row, (apart as f32).next_down()));
+        self.candidates = least.collect();
     }
 
     fn merge(&mut self, other: Self) {
@@ -333,6 +350,30 @@ mod tests {
                 apart.sort_by(f64::total_cmp);
                 // The first is the row itself.
                 prop_assert_eq!(reach, apart[3]);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_are_alike_or_far_away_are_counted_on_any_number_of_threads() {
+        // Two heaps, so far apart that single precision tells little within one, and many copies of one row.
+        let mut these = rows(2 * TILE, 6, -1e6, 1);
+        these.extend(rows(TILE + 40, 6, 1e6, 2));
+        these.extend(vec![these[7].clone(); 300]);
+        let points = Points::of(&these, &centre(&these));
+        for k in [1, 5, 200] {
+            let expected: Vec<f64> = these
+                .iter()
+                .map(|row| {
+                    let mut apart: Vec<f64> =
+                        these.iter().map(|other| squared(row, other)).collect();
+                    apart.sort_by(f64::total_cmp);
+                    apart[k]
+                })
+                .collect();
+            for threads in [1, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                assert_eq!(pool.install(|| points.reach(k)), expected, "{k} on {threads}");
             }
         }
     }

@@ -62,7 +62,7 @@ fn rows(
     Ok(rows)
 }
 
-/// Returns the pooled feature vector of each image, from before the last layer.
+/// Returns the pooled feature vector of each image, from before the last layer; all of them numbers.
 pub fn features(
     cx: &Context<'_>,
     classifier: &Classifier,
@@ -75,7 +75,7 @@ pub fn features(
         found.values.extend(Vec::<f32>::try_from(features.f_contiguous()?.f_view([-1])?)?);
         Ok(())
     })?;
-    Ok(found)
+    found.checked(set, "the classifier's training diverged: lower its `learning_rate`")
 }
 
 fn each_batch(

@@ -24,13 +24,13 @@ use crate::stage::Context;
 use crate::stage::StageError;
 
 /// Returns the feature vector that a named network has of each image: what the last layer of a known network
-/// sees, or what a program answers, as one row an image.
+/// sees, or what a program answers, as one row an image; all of them numbers.
 pub fn named_features(
     cx: &Context<'_>,
     named: &NamedNetwork,
     set: &ImageSet,
 ) -> Result<Features, StageError> {
-    guarded(cx, |device| {
+    let found = guarded(cx, |device| {
         let _mode = Inference::new();
         let images = Images::new(set, named.mean, named.deviation, device)?;
         match &named.file {
@@ -54,7 +54,9 @@ pub fn named_features(
                 collect(cx, &images, |batch| answer(&module, batch))
             }
         }
-    })
+    })?;
+    let help = "take weights whose training did not diverge, with the `mean` and `deviation` of its images";
+    found.checked(set, help)
 }
 
 /// Gathers one row an image of `[batch, ...]`.

@@ -1,7 +1,7 @@
 //! `evaluate-images`: measures how far generated images are from real ones.
 //!
 //! Nothing is chosen by what it finds, so images of any part may enter. Distances mean something beside those
-//! of held-out real images, which are measured in the place of the generated ones too.
+//! of as many held-out real images, which are measured in the place of the generated ones too.
 
 mod likeness;
 mod params;
@@ -10,12 +10,13 @@ mod place;
 use crate::artifact::Classifier;
 use crate::artifact::Compared;
 use crate::artifact::ImageSet;
+use crate::artifact::Measured;
 use crate::artifact::Nearest;
 use crate::artifact::Quality;
+use crate::artifact::Yardstick;
 use crate::measure::Fidelity;
 use crate::measure::distance::Neighbour;
 use crate::measure::kid;
-use crate::measure::memorisation::Memorisation;
 use crate::measure::memorisation::memorisation;
 use crate::seed::Seed;
 use crate::stage::Context;
@@ -110,31 +111,18 @@ impl Stage for EvaluateImages {
             }
         }
         let placer = Placer::of(cx, params, inputs.classifier.as_ref(), &real)?;
-        let comparison = Comparison { cx, params, real: Side::of(cx, &placer, &real)? };
-        let held_out = held_out.as_ref().map(|set| Side::of(cx, &placer, set)).transpose()?;
-        let near_held_out = match &held_out {
-            Some(side) => nearest_real(side.images, &real)?,
-            None => Vec::new(),
-        };
-        let side = Side::of(cx, &placer, &fake)?;
-        let nearest = nearest_real(&fake, &real)?;
-        let memory = |of: &dyn Fn(&Side<'_>) -> Vec<usize>| {
-            let apart = |side: &Side<'_>, near: &[Neighbour]| -> Vec<f64> {
-                of(side).into_iter().map(|index| near[index].distance).collect()
-            };
-            let unseen = held_out.as_ref().map(|held_out| apart(held_out, &near_held_out));
-            memorisation(&apart(&side, &nearest), &unseen.unwrap_or_default())
-        };
+        let side = |set| Side::of(cx, &placer, set, &real);
+        let held_out = held_out.as_ref().map(side).transpose()?;
+        let (fake, real) = (side(&fake)?, side(&real)?);
+        let comparison = Comparison { cx, params, real: &real, fake: &fake, held_out };
         let quality = Quality {
             features: placer.about(),
-            all: comparison.of(&side, None, memory(&|side| side.members(None)))?,
-            classes: comparison
-                .classes(&side, |class| memory(&|side| side.members(Some(class))))?,
-            held_out: held_out.as_ref().map(|side| comparison.of(side, None, None)).transpose()?,
-            nearest: rows(&fake, &real, &nearest),
+            all: comparison.measured(None)?,
+            classes: comparison.classes()?,
+            nearest: rows(fake.images, real.images, &fake.nearest),
         };
-        if quality.all.fidelity.fid_is_biased {
-            let Fidelity { real, fake, .. } = quality.all.fidelity;
+        if quality.all.whole.fidelity.fid_is_biased {
+            let Fidelity { real, fake, .. } = quality.all.whole.fidelity;
             cx.observer.warn(&format!(
                 "the Frechet distance of {fake} images to {real} is mostly a matter of their number: \
                  compare it with none of other numbers, and take the kernel distance"
@@ -148,11 +136,20 @@ impl Stage for EvaluateImages {
 struct Side<'a> {
     images: &'a ImageSet,
     rows: Rows,
+    /// The real image nearest to each.
+    nearest: Vec<Neighbour>,
 }
 
 impl<'a> Side<'a> {
-    fn of(cx: &Context<'_>, placer: &Placer<'_>, images: &'a ImageSet) -> Result<Self, StageError> {
-        Ok(Self { images, rows: placer.rows(cx, images)? })
+    fn of(
+        cx: &Context<'_>,
+        placer: &Placer<'_>,
+        images: &'a ImageSet,
+        real: &ImageSet,
+    ) -> Result<Self, StageError> {
+        let is_real = std::ptr::eq(images, real);
+        let nearest = if is_real { Vec::new() } else { nearest_real(images, real)? };
+        Ok(Self { images, rows: placer.rows(cx, images)?, nearest })
     }
 
     /// Returns the images of a class, or all.
@@ -160,57 +157,84 @@ impl<'a> Side<'a> {
         let is_of = |index: &usize| class.is_none() || self.images.samples[*index].label == class;
         (0..self.images.len()).filter(is_of).collect()
     }
+
+    /// Returns how far each of some images is from the nearest real one.
+    fn apart(&self, members: &[usize]) -> Vec<f64> {
+        members.iter().map(|&index| self.nearest[index].distance).collect()
+    }
 }
 
-/// What all comparisons have in common.
+/// What is compared with what.
 struct Comparison<'a> {
     cx: &'a Context<'a>,
     params: &'a Params,
-    real: Side<'a>,
+    real: &'a Side<'a>,
+    fake: &'a Side<'a>,
+    held_out: Option<Side<'a>>,
 }
 
 impl Comparison<'_> {
-    /// Compares images of a class, or all, with the real ones.
-    fn of(
+    /// Compares generated images of a class, or all, with the real ones, and with as many held-out ones.
+    fn measured(&self, class: Option<usize>) -> Result<Measured, StageError> {
+        let members = self.fake.members(class);
+        let mut whole = self.compared(class, self.fake, &members)?;
+        let Some(held_out) = &self.held_out else {
+            return Ok(Measured { whole, yardstick: None });
+        };
+        let unseen = held_out.members(class);
+        whole.memorisation = memorisation(&self.fake.apart(&members), &held_out.apart(&unseen));
+        let count = members.len().min(unseen.len());
+        let is_all = count == members.len();
+        let drawn = |name: &str, mut members: Vec<usize>| {
+            self.seed(class).named(name).stream().shuffle(&mut members);
+            members.truncate(count);
+            members.sort_unstable();
+            members
+        };
+        let unseen = self.compared(class, held_out, &drawn("held out", unseen))?;
+        let members = drawn("generated", members);
+        let generated = || self.compared(class, self.fake, &members);
+        let generated = (!is_all).then(generated).transpose()?;
+        Ok(Measured { whole, yardstick: Some(Yardstick { held_out: unseen, generated }) })
+    }
+
+    /// Compares some images with the real ones of a class, or all.
+    fn compared(
         &self,
-        side: &Side<'_>,
         class: Option<usize>,
-        memorisation: Option<Memorisation>,
+        side: &Side<'_>,
+        members: &[usize],
     ) -> Result<Compared, StageError> {
         self.cx.keep_going()?;
-        let (ours, theirs) = (self.real.members(class), side.members(class));
+        let ours = self.real.members(class);
         let pick = |side: &Side<'_>, members: &[usize]| -> Rows {
             members.iter().map(|&index| side.rows[index].clone()).collect()
         };
         let Params { subsets, subset, neighbours, pairs, .. } = *self.params;
         let seed = self.seed(class);
-        let drawn = kid::subsets(ours.len(), theirs.len(), subsets, subset, seed);
-        let (real, fake) = (pick(&self.real, &ours), pick(side, &theirs));
+        let drawn = kid::subsets(ours.len(), members.len(), subsets, subset, seed);
+        let (real, other) = (pick(self.real, &ours), pick(side, members));
         let likeness = |name: &str, images: &ImageSet, members: &[usize]| {
             mean_likeness(images, members, pairs, seed.named(name))
         };
         Ok(Compared {
-            fidelity: Fidelity::of(&real, &fake, &drawn, neighbours),
-            likeness: likeness("pairs", side.images, &theirs),
+            fidelity: Fidelity::of(&real, &other, &drawn, neighbours),
+            likeness: likeness("pairs", side.images, members),
             real_likeness: likeness("real pairs", self.real.images, &ours),
-            memorisation,
+            memorisation: None,
         })
     }
 
-    /// Compares the images of each class, where both sides are labelled.
-    fn classes(
-        &self,
-        side: &Side<'_>,
-        memorisation: impl Fn(usize) -> Option<Memorisation>,
-    ) -> Result<Vec<(String, Compared)>, StageError> {
+    /// Compares the images of each class, where all sides are labelled with the same.
+    fn classes(&self) -> Result<Vec<(String, Measured)>, StageError> {
         let names = &self.real.images.classes;
-        let labelled = |images: &ImageSet| images.classes == *names && images.labels().is_ok();
-        if names.len() < 2 || !labelled(self.real.images) || !labelled(side.images) {
+        let sides = [self.real, self.fake].into_iter().chain(&self.held_out);
+        let labelled =
+            |side: &Side<'_>| side.images.classes == *names && side.images.labels().is_ok();
+        if names.len() < 2 || !sides.into_iter().all(labelled) {
             return Ok(Vec::new());
         }
-        let one = |(class, name): (usize, &String)| {
-            Ok((name.clone(), self.of(side, Some(class), memorisation(class))?))
-        };
+        let one = |(class, name): (usize, &String)| Ok((name.clone(), self.measured(Some(class))?));
         names.iter().enumerate().map(one).collect()
     }
 

@@ -101,12 +101,17 @@ impl Stage for Filter {
         let images = known.inputs.get("images");
         let wanted = |step: &Step| match &step.keep {
             Keep::Count(count) if !step.per_class => Some(*count),
-            Keep::Counts(counts) => Some(counts.iter().sum()),
+            Keep::Counts(counts) => {
+                Some(counts.iter().fold(0, |sum: usize, count| sum.saturating_add(*count)))
+            }
             Keep::Count(_) | Keep::Bound(_) => None,
         };
-        let most = steps.iter().filter_map(wanted).max();
-        if let Some((total, most)) = images.map(Counts::total).zip(most).filter(|(t, m)| t < m) {
-            return Err(too_few(most, total, "", 0));
+        let mut left = images.map(Counts::total);
+        for wanted in steps.iter().filter_map(wanted) {
+            if let Some(left) = left.filter(|left| *left < wanted) {
+                return Err(too_few(wanted, left, "", 0));
+            }
+            left = Some(wanted);
         }
         let partition = images.and_then(|counts| counts.partitions.keys().next().copied());
         let partition = partition.unwrap_or(Partition::Train);

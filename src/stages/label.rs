@@ -155,7 +155,10 @@ impl Said {
         };
         let neighbours = match inputs.reference.as_ref().map(vote) {
             // Images that cannot vote are no problem where nobody counts on their votes.
-            Some(Err(StageError::Data { .. })) if params.by != By::Neighbours => None,
+            Some(Err(StageError::Data { problem, .. })) if params.by != By::Neighbours => {
+                cx.observer.note(&format!("neighbours are not asked: {problem}"));
+                None
+            }
             other => other.transpose()?,
         };
         let classifiers = match classifiers {

@@ -14,6 +14,7 @@ import torch
 from prdc import compute_prdc
 from scipy import signal
 from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -108,6 +109,16 @@ def components(rows, count):
     }
 
 
+def nearness(generated, held_out):
+    """Distances to the nearest real image: the chance that a generated one is the smaller, ties half."""
+    apart = numpy.concatenate([generated, held_out])
+    return {
+        "generated": generated.tolist(), "held_out": held_out.tolist(),
+        "nearer": roc_auc_score(numpy.arange(len(apart)) < len(generated), -apart),
+        "medians": [numpy.median(generated), numpy.median(held_out)],
+    }
+
+
 golden = {
     "features": [
         case(features(60, 5, 0.0, 1.0), features(50, 5, 0.3, 0.8), 5, 8, 40),
@@ -116,6 +127,12 @@ golden = {
     ],
     "components": [components(features(40, 6, 1.0, 1.0), 4), components(features(5, 9, 0.0, 1.0), 4)],
     "likenesses": [alike(28, 28, 20), alike(33, 45, 40), alike(11, 12, 10)],
+    "nearness": [
+        nearness(numpy.round(4 + random.random(40), 1), numpy.round(4.3 + random.random(25), 1)),
+        nearness(numpy.round(random.random(9), 2), numpy.round(random.random(30), 2)),
+    ],
+    # Fewer rows than features, last so that what was drawn before stays.
+    "few": [case(features(9, 14, 0.0, 1.0), features(12, 14, 0.2, 1.0), 2, 4, 8)],
 }
 path = pathlib.Path(__file__).with_name("generated.json")
 path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")

@@ -55,6 +55,7 @@ def measured(labels, probabilities, classes):
         for c in every
     ]
     kappa = metrics.cohen_kappa_score(labels, predicted, labels=every, weights="quadratic")
+    nominal = metrics.cohen_kappa_score(labels, predicted, labels=every)
     truth = numpy.eye(classes)[labels]
     # `brier_score_loss` refuses rows that do not add up to 1, as rounded ones do not.
     adds_up = numpy.allclose(probabilities.sum(1), 1, atol=1e-12)
@@ -77,6 +78,7 @@ def measured(labels, probabilities, classes):
         "balanced_accuracy": numpy.mean([r for r, n in zip(recall, support) if n]),
         "macro_f1": metrics.f1_score(labels, predicted, average="macro"),
         "kappa": None if numpy.isnan(kappa) else kappa,
+        "nominal_kappa": None if numpy.isnan(nominal) else nominal,
         "confusion": metrics.confusion_matrix(labels, predicted, labels=every).tolist(),
         "precision": [p if seen[c] else None for c, p in enumerate(precision)],
         "recall": [r if support[c] else None for c, r in enumerate(recall)],

@@ -27,6 +27,7 @@ mod layers;
 mod manifests;
 mod measures;
 mod memory;
+mod permission;
 mod pipelines;
 mod preparation;
 mod processes;

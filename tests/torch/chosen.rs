@@ -101,7 +101,7 @@ fn a_classifier_and_its_weights_measure_the_same() {
     assert_eq!(other.features, "resnet18 of network");
     assert_eq!((&one.all, &one.classes), (&other.all, &other.classes));
     assert_eq!(one.classes.len(), 2);
-    assert!(one.all.fidelity.kid.is_some() && one.all.fidelity.coverage.is_some());
+    assert!(one.all.whole.fidelity.kid.is_some() && one.all.whole.fidelity.coverage.is_some());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_torchscript_program_measures_by_what_it_answers() {
     let trial = Trial::new().with("real", &images).with("fake", &renamed(&images, "gan"));
     let quality: Quality = trial.run("evaluate-images", &params, Some(&file)).read("quality");
     assert_eq!(quality.features, "network");
-    let found = quality.all.fidelity;
+    let found = quality.all.whole.fidelity;
     assert!(found.fid.unwrap() < 1e-9 && found.precision == Some(1.0), "{found:?}");
     assert_eq!(quality.nearest[5].distance, 0.0);
 

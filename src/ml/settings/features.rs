@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::artifact::ImageSet;
 use crate::artifact::Network;
+use crate::stage::StageError;
 
 /// Feature vectors of an image set: what a classifier's last layer sees.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,18 @@ impl Features {
             width: images.bytes_per_image(),
             values: pixels.map(|&level| level.into()).collect(),
         }
+    }
+
+    /// Returns an error where there are no numbers, or one of them is none; `help` is its remedy.
+    pub fn checked(self, images: &ImageSet, help: &str) -> Result<Self, StageError> {
+        if self.width == 0 {
+            return Err(StageError::data("the network answers an image with no number").help(help));
+        }
+        let Some(at) = self.values.iter().position(|number| !number.is_finite()) else {
+            return Ok(self);
+        };
+        let id = &images.samples[at / self.width].id;
+        Err(StageError::data(format!("a feature of `{id}` is no number")).help(help))
     }
 
     /// Returns the vector of one image.

@@ -84,7 +84,8 @@ pub struct Weights {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
-    /// A file that `torch.jit.save` wrote; it takes `[images, 3, height, width]`.
+    /// A file that `torch.jit.save` wrote; it takes `[images, 3, height, width]`. It is a program, and run only
+    /// with `--allow-exec`.
     pub file: String,
     /// Means of red, green and blue that are subtracted from pixels scaled to 0-1.
     #[serde(default = "imagenet_mean")]

@@ -4,7 +4,6 @@ use crate::artifact::Classifier;
 use crate::artifact::ImageSet;
 use crate::measure::components::Components;
 use crate::ml;
-use crate::ml::Features;
 use crate::ml::NamedNetwork;
 use crate::ml::NetworkFile;
 use crate::stage::Context;
@@ -36,7 +35,7 @@ impl<'a> Placer<'a> {
     ) -> Result<Self, StageError> {
         let Some(Space { pixels, weights, script }) = &params.features else {
             let by_pixels = || Self::of_pixels(Pixels::default(), real);
-            return Ok(classifier.map_or_else(by_pixels, Self::Classifier));
+            return classifier.map_or_else(by_pixels, |found| Ok(Self::Classifier(found)));
         };
         if let Some(Weights { network, file, mean, deviation }) = weights {
             let (network, path) = (*network, cx.source(file)?.to_owned());
@@ -49,11 +48,16 @@ impl<'a> Placer<'a> {
             let named = NamedNetwork { file: source, mean: *mean, deviation: *deviation };
             return Ok(Self::Named(named, file.clone()));
         }
-        Ok(Self::of_pixels(pixels.unwrap_or_default(), real))
+        Self::of_pixels(pixels.unwrap_or_default(), real)
     }
 
-    fn of_pixels(Pixels { components }: Pixels, real: &ImageSet) -> Self {
-        Self::Pixels(Components::of(&scaled(real), components))
+    fn of_pixels(Pixels { components }: Pixels, real: &ImageSet) -> Result<Self, StageError> {
+        let found = Components::of(&scaled(real), components);
+        if found.directions.is_empty() {
+            return Err(StageError::data("the real images do not differ, so no pixels of them do")
+                .help("connect two different images or more to `real`"));
+        }
+        Ok(Self::Pixels(found))
     }
 
     /// Returns what the rows are, in a few words.
@@ -72,9 +76,9 @@ impl<'a> Placer<'a> {
         match self {
             Self::Classifier(classifier) => {
                 classifier.suits(images).map_err(StageError::data)?;
-                finite(&ml::features(cx, classifier, images)?, images)
+                Ok(ml::features(cx, classifier, images)?.rows())
             }
-            Self::Named(named, _) => finite(&ml::named_features(cx, named, images)?, images),
+            Self::Named(named, _) => Ok(ml::named_features(cx, named, images)?.rows()),
             Self::Pixels(components) => Ok(components.places(&scaled(images))),
         }
     }
@@ -84,17 +88,4 @@ impl<'a> Placer<'a> {
 fn scaled(images: &ImageSet) -> Rows {
     let row = |index: usize| images.image(index).iter().map(|&level| f64::from(level) / 255.0);
     (0..images.len()).map(|index| row(index).collect()).collect()
-}
-
-fn finite(features: &Features, images: &ImageSet) -> Result<Rows, StageError> {
-    let rows = features.rows();
-    let broken = rows.iter().position(|row| row.iter().any(|number| !number.is_finite()));
-    match broken {
-        None => Ok(rows),
-        Some(index) => {
-            let id = &images.samples[index].id;
-            Err(StageError::data(format!("a feature of `{id}` is no number"))
-                .help("the network's training diverged: lower its `learning_rate`"))
-        }
-    }
 }

@@ -54,22 +54,24 @@ fn images_that_are_far_from_real_ones_or_copies_of_them_are_told_apart() {
     let [new, light] = [100, 170].map(|level| noise("gan", 30, level, 3));
     let good = measured(pixels.clone(), inputs(&new));
     assert_eq!(good.features, "pixels along 8 components");
-    let yardstick = good.held_out.as_ref().unwrap();
-    let kid = |quality: &Quality| quality.all.fidelity.kid.unwrap();
-    assert!((kid(&good) - yardstick.fidelity.kid.unwrap()).abs() < 0.15, "{good:?}");
-    let memory = good.all.memorisation.unwrap();
+    let yardstick = good.all.yardstick.as_ref().unwrap();
+    let kid = |quality: &Quality| quality.all.whole.fidelity.kid.unwrap();
+    let held_out = yardstick.held_out.fidelity;
+    assert!((kid(&good) - held_out.kid.unwrap()).abs() < 0.15, "{good:?}");
+    assert_eq!((held_out.fake, &yardstick.generated), (30, &None));
+    let memory = good.all.whole.memorisation.unwrap();
     assert!((0.2..0.8).contains(&memory.nearer), "{memory:?}");
 
     let far = measured(pixels.clone(), inputs(&light));
-    assert!(kid(&far) > 1.0 && far.all.fidelity.coverage == Some(0.0));
+    assert!(kid(&far) > 1.0 && far.all.whole.fidelity.coverage == Some(0.0));
 
     let mut copies = real.pick(&(0..30).collect::<Vec<_>>());
     copies.samples.iter_mut().for_each(|sample| sample.id = format!("copy of {}", sample.id));
     let copied = measured(pixels, inputs(&copies));
-    let memory = copied.all.memorisation.unwrap();
+    let memory = copied.all.whole.memorisation.unwrap();
     assert_eq!((memory.generated, memory.nearer, memory.suspects), (0.0, 1.0, 1.0));
     assert_eq!(copied.nearest[3].nearest_real, "eye/3");
-    assert_eq!(copied.all.fidelity.precision, Some(1.0));
+    assert_eq!(copied.all.whole.fidelity.precision, Some(1.0));
 }
 
 #[test]
@@ -83,11 +85,11 @@ fn classes_are_measured_by_themselves_where_both_sides_have_them() {
     let params = json!({"neighbours": 2, "subsets": 3});
     let found = measured(params.clone(), vec![("real", vec![&real]), ("fake", vec![&fake])]);
     let classes: BTreeMap<_, _> = found.classes.into_iter().collect();
-    let (healthy, ill) = (classes["healthy"].fidelity, classes["ill"].fidelity);
+    let (healthy, ill) = (classes["healthy"].whole.fidelity, classes["ill"].whole.fidelity);
     assert_eq!((healthy.real, healthy.fake, ill.fake), (12, 6, 6));
     assert!(ill.kid.unwrap() > 10.0 * healthy.kid.unwrap().abs(), "{healthy:?} {ill:?}");
     assert_eq!((ill.coverage, ill.precision), (Some(0.0), Some(0.0)));
-    assert_eq!(found.all.memorisation, None);
+    assert_eq!((found.all.whole.memorisation, found.all.yardstick), (None, None));
 
     let mut unlabelled = fake.clone();
     unlabelled.samples[0].label = None;
@@ -96,13 +98,49 @@ fn classes_are_measured_by_themselves_where_both_sides_have_them() {
 }
 
 #[test]
+fn held_out_images_are_held_against_as_many_generated_ones() {
+    let (real, unseen) = (noise("eye", 24, 100, 1), noise("other", 10, 100, 2));
+    let fake = noise("gan", 16, 100, 3);
+    let mut inputs = vec![("real", vec![&real]), ("fake", vec![&fake])];
+    inputs.push(("held_out", vec![&unseen]));
+    let params = json!({"neighbours": 2, "subsets": 3});
+    let found = measured(params.clone(), inputs.clone());
+    let counts = |found: &crate::artifact::Measured| {
+        let yardstick = found.yardstick.as_ref().unwrap();
+        let generated = yardstick.generated.as_ref().unwrap().fidelity.fake;
+        (found.whole.fidelity.fake, yardstick.held_out.fidelity.fake, generated)
+    };
+    assert_eq!(counts(&found.all), (16, 10, 10));
+    let classes: Vec<_> = found.classes.iter().map(|(_, found)| counts(found)).collect();
+    assert_eq!(classes, [(8, 5, 5), (8, 5, 5)]);
+    assert!(found.classes[1].1.whole.memorisation.is_some());
+
+    // Classes of another order would be other images.
+    let mut turned = unseen.clone();
+    turned.classes.reverse();
+    inputs[2].1 = vec![&turned];
+    assert!(measured(params, inputs).classes.is_empty());
+}
+
+#[test]
+fn real_images_that_do_not_differ_have_no_directions() {
+    let real = noise("eye", 1, 100, 1).pick(&[0; 6]);
+    let fake = noise("gan", 6, 100, 3);
+    let trial = Trial {
+        inputs: vec![("real", vec![&real]), ("fake", vec![&fake])],
+        ..Trial::of(KIND, json!({}))
+    };
+    insta::assert_snapshot!(told(&trial.run().unwrap_err()), @"the real images do not differ, so no pixels of them do; connect two different images or more to `real`");
+}
+
+#[test]
 fn images_that_resemble_each_other_are_told_from_those_that_differ() {
     let real = noise("eye", 10, 100, 1);
     let alike = real.pick(&[3; 6]);
     let found =
         measured(json!({"subsets": 1}), vec![("real", vec![&real]), ("fake", vec![&alike])]);
-    assert!((found.all.likeness.unwrap() - 1.0).abs() < 1e-9);
-    assert!(found.all.real_likeness.unwrap() < 0.5);
+    assert!((found.all.whole.likeness.unwrap() - 1.0).abs() < 1e-9);
+    assert!(found.all.whole.real_likeness.unwrap() < 0.5);
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl<'a> Choice<'a> {
         let wanted = match (&step.keep, class) {
             (Keep::Count(count), _) => *count,
             (Keep::Counts(counts), Some(class)) => counts[class],
-            (Keep::Counts(counts), None) => counts.iter().sum(),
+            (Keep::Counts(_), None) => return Ok(ranked.len()), // it is asked of classes only
             (Keep::Bound(Bound { share: Some(share), .. }), _) => {
                 let places = (share * ranked.len() as f64).round() as usize;
                 return Ok(places.max(1).min(ranked.len()));
@@ -186,7 +186,9 @@ impl<'a> Choice<'a> {
 
     /// Returns the best image of each of so many clusters, and where these are fewer the best of the rest.
     fn best_of_clusters(&self, ranked: &[usize], places: usize) -> Vec<usize> {
-        let Some(features) = self.places else { return ranked[..places].to_vec() };
+        let Some(features) = self.places.filter(|_| places > 0) else {
+            return ranked[..places].to_vec();
+        };
         let rows: Vec<&[f32]> = ranked.iter().map(|&index| features.row(index)).collect();
         let of = clusters(&rows, places, 0);
         let mut taken = vec![false; places];

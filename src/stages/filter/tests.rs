@@ -139,6 +139,7 @@ fn what_is_kept_may_be_a_share_a_bound_or_a_number_for_each_class() {
     assert_eq!(kept(json!({"keep": 2, "per_class": true})), "1 2 3 4");
     assert_eq!(kept(json!({"keep": {"share": 0.34}, "per_class": true})), "1 4");
     assert_eq!(kept(json!({"keep": [2, 1]})), "1 2 4");
+    assert_eq!(kept(json!({"keep": [2, 0], "diverse": true})), "0 4");
 }
 
 #[test]
@@ -228,6 +229,10 @@ fn more_than_there_is_cannot_be_kept() {
     assert_eq!(foreseen(&json!({"keep": [3, 4]}), 2000), kept(7));
     assert_eq!(foreseen(&json!({"keep": {"share": 0.5}}), 2000), Ok(vec![]));
     assert_eq!(foreseen(&json!({"keep": 9, "per_class": true}), 2000), Ok(vec![]));
+    let steps = json!({"by": [{"by": "critic", "keep": 5}, "density"], "keep": 6});
+    insta::assert_snapshot!(foreseen(&steps, 2000).unwrap_err(), @"`keep` asks for 6 of 5 images; lower `keep`, or raise `count` in the stage that generates them");
+    let huge = json!({"keep": [usize::MAX, 5]});
+    insta::assert_snapshot!(foreseen(&huge, 2000).unwrap_err(), @"`keep` asks for 18446744073709551615 of 2000 images; lower `keep`, or raise `count` in the stage that generates them");
 }
 
 #[test]
