@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::Tree;
-use crate::files;
+use crate::artifact::tree::write_rows;
 
 const FILE: &str = "agreement.csv";
 
@@ -45,23 +45,12 @@ impl Artifact for Agreement {
     const TYPE: &'static str = "agreement";
 
     fn read(tree: &Tree) -> Result<Self, Error> {
-        let bytes = tree.read(FILE)?;
-        let mut reader = csv::Reader::from_reader(bytes.as_slice());
-        let pairs = reader.deserialize().collect::<Result<_, csv::Error>>();
-        Ok(Self { pairs: pairs.map_err(|error| Error::malformed(FILE, error.to_string()))? })
+        Ok(Self { pairs: tree.rows(FILE)? })
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
-        let malformed = |error: csv::Error| Error::malformed(FILE, error.to_string());
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        let header = ["one", "other", "images", "same", "kappa", "weighted_kappa"];
-        writer.write_record(header).map_err(malformed)?;
-        for pair in &self.pairs {
-            writer.serialize(pair).map_err(malformed)?;
-        }
-        let bytes =
-            writer.into_inner().map_err(|error| Error::malformed(FILE, error.to_string()))?;
-        Ok(files::write_scratch(&folder.join(FILE), &bytes)?)
+        let columns = ["one", "other", "images", "same", "kappa", "weighted_kappa"];
+        write_rows(folder, FILE, &columns, &self.pairs)
     }
 
     fn summary(&self) -> Value {

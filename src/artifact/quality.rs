@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::Tree;
+use crate::artifact::tree::write_rows;
 use crate::files;
 use crate::measure::Fidelity;
 use crate::measure::memorisation::Memorisation;
@@ -90,10 +91,7 @@ impl Artifact for Quality {
 
     fn read(tree: &Tree) -> Result<Self, Error> {
         let File { features, all, classes } = tree.json(QUALITY)?;
-        let bytes = tree.read(NEAREST)?;
-        let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize();
-        let nearest = rows.collect::<Result<_, csv::Error>>();
-        let nearest = nearest.map_err(|error| Error::malformed(NEAREST, error.to_string()))?;
+        let nearest = tree.rows(NEAREST)?;
         Ok(Self { features, all, classes, nearest })
     }
 
@@ -101,14 +99,7 @@ impl Artifact for Quality {
         let Self { features, all, classes, nearest } = self.clone();
         let file = serde_json::to_vec_pretty(&File { features, all, classes });
         files::write_scratch(&folder.join(QUALITY), &file.expect("numbers serialise"))?;
-        let malformed = |error: csv::Error| Error::malformed(NEAREST, error.to_string());
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in &nearest {
-            writer.serialize(row).map_err(malformed)?;
-        }
-        let bytes =
-            writer.into_inner().map_err(|error| Error::malformed(NEAREST, error.to_string()))?;
-        Ok(files::write_scratch(&folder.join(NEAREST), &bytes)?)
+        write_rows(folder, NEAREST, &["id", "nearest_real", "distance"], &nearest)
     }
 
     fn summary(&self) -> Value {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::artifact::Artifact;
 use crate::artifact::Error;
 use crate::artifact::Tree;
-use crate::files;
+use crate::artifact::tree::write_rows;
 
 const FILE: &str = "table.csv";
 
@@ -53,15 +53,7 @@ impl Artifact for Table {
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
-        let malformed = |error: csv::Error| Error::malformed(FILE, error.to_string());
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(&self.columns).map_err(malformed)?;
-        for row in &self.rows {
-            writer.write_record(row).map_err(malformed)?;
-        }
-        let bytes =
-            writer.into_inner().map_err(|error| Error::malformed(FILE, error.to_string()))?;
-        Ok(files::write_scratch(&folder.join(FILE), &bytes)?)
+        write_rows(folder, FILE, &self.columns, &self.rows)
     }
 
     fn summary(&self) -> serde_json::Value {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::artifact::Error;
+use crate::files;
 use crate::files::Mapped;
 use crate::files::plain;
 
@@ -49,4 +50,29 @@ impl Tree {
         let text = plain::read(self.path(name)?, LONGEST_JSON)?;
         serde_json::from_slice(&text).map_err(|source| Error::malformed(name, source.to_string()))
     }
+
+    /// Reads one CSV file with a line of names, a value a row.
+    pub fn rows<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Error> {
+        let bytes = self.read(name)?;
+        let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize();
+        let rows = rows.collect::<Result<_, csv::Error>>();
+        rows.map_err(|error| Error::malformed(name, error.to_string()))
+    }
+}
+
+/// Writes one CSV file: a line of names, and a row for each value.
+pub(super) fn write_rows<T: Serialize>(
+    folder: &Path,
+    name: &str,
+    columns: &[impl AsRef<[u8]>],
+    rows: &[T],
+) -> Result<(), Error> {
+    let malformed = |error: csv::Error| Error::malformed(name, error.to_string());
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(columns).map_err(malformed)?;
+    for row in rows {
+        writer.serialize(row).map_err(malformed)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::malformed(name, error.to_string()))?;
+    Ok(files::write_scratch(&folder.join(name), &bytes)?)
 }

@@ -16,7 +16,7 @@ pub struct Components {
     /// Mean of the rows.
     pub mean: Vec<f64>,
     /// Directions of length 1 that stand upright on each other, that of the greatest variance first. Which way
-    /// each points is open.
+    /// each points is open. Where a variance is below a ten-billionth of the greatest, both are so only roughly.
     pub directions: Vec<Vec<f64>>,
     /// Variance along each (divisor `n - 1`).
     pub variances: Vec<f64>,

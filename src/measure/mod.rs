@@ -22,6 +22,7 @@ pub mod manifold;
 mod matrices;
 mod measures;
 pub mod memorisation;
+mod nearest;
 #[cfg(test)]
 mod noise;
 pub mod paired;

@@ -2,6 +2,7 @@
 //!
 //! Knows the contract and the work; does not know manifests, keys or the cache.
 
+mod by_image;
 pub mod classic_augment;
 pub mod evaluate;
 pub mod evaluate_images;

@@ -30,6 +30,11 @@ impl Row {
     pub(super) fn cell(&self, place: usize) -> &str {
         self.cells.get(place).unwrap_or_default()
     }
+
+    /// Returns whether the row is long enough for a column.
+    pub(super) fn has(&self, place: usize) -> bool {
+        place < self.cells.len()
+    }
 }
 
 impl Sheet {

@@ -8,11 +8,14 @@ use serde_json::Value;
 
 use crate::artifact::Artifact;
 use crate::artifact::ImageSet;
+use crate::artifact::Partition;
+use crate::artifact::Sample;
 use crate::artifact::Tree;
 use crate::seed::Seed;
 use crate::stage::Context;
 use crate::stage::Device;
 use crate::stage::Observer;
+use crate::stage::ParamProblem;
 use crate::stage::Produced;
 use crate::stage::StageError;
 use crate::stage::StageKind;
@@ -101,6 +104,19 @@ impl Trial<'_> {
         };
         (self.kind.run)(&cx, &params, &trees, &scratch.join("out"))
     }
+}
+
+/// Returns a training image without a group: its name, its number there, and its label.
+pub(super) fn sample(name: &str, index: usize, label: Option<usize>) -> Sample {
+    let (id, partition) = (format!("{name}/{index}"), Partition::Train);
+    Sample { id, label, partition, group: None, origin: name.to_owned() }
+}
+
+/// Returns what is wrong with params, a line each.
+pub(super) fn problems(kind: &StageKind, params: &Value) -> String {
+    let found = kind.resolve(params).expect_err("these params are wrong");
+    let line = |found: &ParamProblem| format!("{}: {}", found.path.join("."), found.problem);
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns what is said of an error: the problem, and what to do about it.

@@ -9,12 +9,13 @@ use super::EvaluateImages;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
 use crate::artifact::Quality;
-use crate::artifact::Sample;
 use crate::seed::Seed;
 use crate::stage::Counts;
 use crate::stage::Forecast;
 use crate::stage::StageKind;
 use crate::stages::trial::Trial;
+use crate::stages::trial::problems;
+use crate::stages::trial::sample;
 use crate::stages::trial::told;
 
 const KIND: StageKind = StageKind::of::<EvaluateImages>();
@@ -28,14 +29,7 @@ fn noise(name: &str, count: usize, level: usize, seed: u64) -> ImageSet {
         let own = level + stream.below(60);
         let pixels: Vec<u8> =
             (0..SIDE * SIDE * 3).map(|_| (own + stream.below(20)) as u8).collect();
-        let sample = Sample {
-            id: format!("{name}/{index}"),
-            label: Some(index % 2),
-            partition: Partition::Train,
-            group: None,
-            origin: name.into(),
-        };
-        images.push(sample, &pixels);
+        images.push(sample(name, index, Some(index % 2)), &pixels);
     }
     images
 }
@@ -160,14 +154,7 @@ fn images_of_other_sizes_are_refused() {
 
 #[test]
 fn features_come_from_one_place() {
-    let problems = |value: Value| {
-        let found = KIND.resolve(&value).unwrap_err();
-        found
-            .iter()
-            .map(|p| format!("{}: {}", p.path.join("."), p.problem))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
+    let problems = |value: Value| problems(&KIND, &value);
     let both = json!({"features": {"pixels": {}, "script": {"file": "net.pt"}}});
     insta::assert_snapshot!(problems(both), @"features: images are compared by one of `pixels`, `weights` and `script`");
     let params = KIND.resolve(&json!({"features": {"script": {"file": "net.pt"}}})).unwrap();

@@ -1,7 +1,5 @@
 //! What each criterion of `filter` says of every image.
 
-use std::collections::BTreeMap;
-
 use crate::artifact::Classifier;
 use crate::artifact::Gan;
 use crate::artifact::ImageSet;
@@ -14,7 +12,7 @@ use crate::ml;
 use crate::ml::Features;
 use crate::stage::Context;
 use crate::stage::StageError;
-use crate::stages::sheet::Sheet;
+use crate::stages::by_image::by_image;
 
 use super::params::By;
 use super::params::Params;
@@ -126,42 +124,20 @@ impl Judges<'_> {
     }
 }
 
-/// Reads a person's scores: a table with the columns `id` and `score`. `name` is the file, for errors.
+/// Reads a person's scores: a table with the columns `id` and `score`; 0 for images without a row. `name` is the
+/// file, for errors.
 pub(super) fn read(name: &str, text: &[u8], images: &ImageSet) -> Result<Vec<f64>, StageError> {
-    let sheet = Sheet::read(name, text)?;
-    let column = |wanted: &str| {
-        sheet.find(wanted).ok_or_else(|| {
-            StageError::data(format!("`{name}` has no column `{wanted}`"))
-                .help("start the file with the line `id,score`")
-        })
-    };
-    let (id_column, score_column) = (column("id")?, column("score")?);
-    let ids = images.samples.iter().enumerate();
-    let places: BTreeMap<&str, usize> =
-        ids.map(|(index, sample)| (sample.id.as_str(), index)).collect();
-    let mut scores = vec![0.0; images.len()];
-    let mut seen = vec![false; images.len()];
-    for row in sheet.rows() {
-        let (id, score, line) = (row.cell(id_column), row.cell(score_column), row.line);
-        let Some(&index) = places.get(id) else {
-            let problem = format!("`{name}`, line {line}: `{id}` is not among the images");
-            let help = "review the images of this very stage's input, or remove the row";
-            return Err(StageError::data(problem).help(help));
-        };
-        if std::mem::replace(&mut seen[index], true) {
-            return Err(StageError::data(format!("`{name}`, line {line}: `{id}` comes once more")));
+    let said = |score: &str| match score {
+        "yes" => Ok(1.0),
+        "no" => Ok(0.0),
+        number => {
+            number.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| {
+                (format!("found the score `{score}`"), "write a number, `yes` or `no`")
+            })
         }
-        let number = match score {
-            "yes" => Some(1.0),
-            "no" => Some(0.0),
-            number => number.parse().ok().filter(|number: &f64| number.is_finite()),
-        };
-        scores[index] = number.ok_or_else(|| {
-            StageError::data(format!("`{name}`, line {line}: found the score `{score}`"))
-                .help("write a number, `yes` or `no`")
-        })?;
-    }
-    Ok(scores)
+    };
+    let scores = by_image(name, text, "score", images, said)?;
+    Ok(scores.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// Returns the error for images that nothing can score.

@@ -12,7 +12,6 @@ use super::criteria::read;
 use super::drop_copies;
 use super::nearest_real;
 use super::table;
-use crate::artifact::Sample;
 use crate::files;
 use crate::ml::Features;
 use crate::stage::Counts;
@@ -20,6 +19,8 @@ use crate::stage::Forecast;
 use crate::stage::StageError;
 use crate::stage::StageKind;
 use crate::stages::trial::Trial;
+use crate::stages::trial::problems;
+use crate::stages::trial::sample;
 use crate::stages::trial::told;
 
 const KIND: StageKind = StageKind::of::<Filter>();
@@ -27,14 +28,7 @@ const KIND: StageKind = StageKind::of::<Filter>();
 fn images(name: &str, pixels: &[[u8; 12]]) -> ImageSet {
     let mut images = ImageSet::empty(2, 2, vec!["a".into(), "b".into()]);
     for (index, pixels) in pixels.iter().enumerate() {
-        let sample = Sample {
-            id: format!("{name}/{index}"),
-            label: Some(index % 2),
-            partition: Partition::Train,
-            group: None,
-            origin: name.into(),
-        };
-        images.push(sample, pixels);
+        images.push(sample(name, index, Some(index % 2)), pixels);
     }
     images
 }
@@ -183,19 +177,15 @@ fn density_and_review_need_no_network() {
 fn a_person_s_slips_are_said_with_a_remedy() {
     let made = greys("gan", &[0, 9]);
     let slip = |text: &str| told(&read("r.csv", text.as_bytes(), &made).unwrap_err());
-    insta::assert_snapshot!(slip("id,grade\ngan/0,1\n"), @"`r.csv` has no column `score`; start the file with the line `id,score`");
-    insta::assert_snapshot!(slip("id,score\ngan/7,1\n"), @"`r.csv`, line 2: `gan/7` is not among the images; review the images of this very stage's input, or remove the row");
-    insta::assert_snapshot!(slip("id,score\ngan/0,1\ngan/0,1\n"), @"`r.csv`, line 3: `gan/0` comes once more");
+    insta::assert_snapshot!(slip("id,grade\ngan/0,1\n"), @"`r.csv` has no column `score`; it has `id`, `grade`; start the file with the line `id,score`");
+    insta::assert_snapshot!(slip("id,score\ngan/7,1\n"), @"`r.csv`, line 2: `gan/7` is not among the images; list the images of this very stage's input, or remove the row");
+    insta::assert_snapshot!(slip("id,score\ngan/0,1\ngan/0,1\n"), @"`r.csv`, line 3: `gan/0` comes once more; remove one of its rows");
     insta::assert_snapshot!(slip("id,score\ngan/0,good\n"), @"`r.csv`, line 2: found the score `good`; write a number, `yes` or `no`");
 }
 
 #[test]
 fn params_that_contradict_each_other_are_said() {
-    let problems = |value: Value| {
-        let found = KIND.resolve(&value).unwrap_err();
-        let line = |p: &crate::stage::ParamProblem| format!("{}: {}", p.path.join("."), p.problem);
-        found.iter().map(line).collect::<Vec<_>>().join("\n")
-    };
+    let problems = |value: Value| problems(&KIND, &value);
     insta::assert_snapshot!(problems(json!({"by": ["critic", {"by": "density", "keep": 5}]})), @"
     by: step 1 does not say what it keeps
     by: what the last step keeps stands beside `by`

@@ -8,13 +8,14 @@ use serde_json::json;
 use super::Label;
 use crate::artifact::ImageSet;
 use crate::artifact::Partition;
-use crate::artifact::Sample;
 use crate::files;
 use crate::stage::Counts;
 use crate::stage::Forecast;
 use crate::stage::Observer;
 use crate::stage::StageKind;
 use crate::stages::trial::Trial;
+use crate::stages::trial::problems;
+use crate::stages::trial::sample;
 use crate::stages::trial::told;
 
 const KIND: StageKind = StageKind::of::<Label>();
@@ -28,11 +29,7 @@ fn foreseen(params: &Value, images: usize) -> Result<Vec<(&'static str, Counts)>
 
 #[test]
 fn params_that_contradict_each_other_are_said() {
-    let problems = |value: Value| {
-        let found = KIND.resolve(&value).unwrap_err();
-        let line = |p: &crate::stage::ParamProblem| format!("{}: {}", p.path.join("."), p.problem);
-        found.iter().map(line).collect::<Vec<_>>().join("\n")
-    };
+    let problems = |value: Value| problems(&KIND, &value);
     insta::assert_snapshot!(problems(json!({"by": "csv", "quotas": [0, 0]})), @"
     csv: `by: csv` reads labels from a file, but none is named
     by: labels that are there have no confidence, so `quotas` and `confidence` do not go with `by: csv`
@@ -74,14 +71,7 @@ fn a_file_of_labels_is_a_source() {
 fn images(origin: &str, grey: &[u8], labels: &[Option<usize>]) -> ImageSet {
     let mut images = ImageSet::empty(1, 1, vec!["healthy".into(), "ill".into()]);
     for (index, (&grey, &label)) in grey.iter().zip(labels).enumerate() {
-        let sample = Sample {
-            id: format!("{origin}/{index}"),
-            label,
-            partition: Partition::Train,
-            group: None,
-            origin: origin.into(),
-        };
-        images.push(sample, &[grey; 3]);
+        images.push(sample(origin, index, label), &[grey; 3]);
     }
     images
 }

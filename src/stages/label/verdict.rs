@@ -2,12 +2,11 @@
 //!
 //! Knows opinions and a person's table; does not know who formed the opinions.
 
-use std::collections::BTreeMap;
-
 use crate::artifact::ImageSet;
 use crate::artifact::Table;
 use crate::measure::assignment;
 use crate::stage::StageError;
+use crate::stages::by_image::by_image;
 
 use super::opinion::Opinion;
 
@@ -102,42 +101,17 @@ pub(super) fn own(images: &ImageSet) -> Vec<Verdict> {
 /// Reads a person's verdicts: a CSV text with the columns `id` and `label`, a class's name or
 /// number. `name` is the file, for errors.
 pub(super) fn read(name: &str, text: &[u8], images: &ImageSet) -> Result<Vec<Verdict>, StageError> {
-    let broken = |error: csv::Error| StageError::data(format!("`{name}`: {error}"));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let header = reader.headers().map_err(broken)?.clone();
-    let column = |wanted: &str| {
-        let found = header.iter().position(|column| column == wanted);
-        found.ok_or_else(|| {
-            let found = header.iter().collect::<Vec<_>>().join(",");
-            StageError::data(format!("`{name}` has no column `{wanted}`; it has `{found}`"))
-                .help("start the file with the line `id,label`")
-        })
-    };
-    let (id_column, label_column) = (column("id")?, column("label")?);
-    let ids = images.samples.iter().enumerate();
-    let places: BTreeMap<&str, usize> =
-        ids.map(|(index, sample)| (sample.id.as_str(), index)).collect();
-    let mut verdicts =
-        vec![Verdict { label: None, confidence: None, reason: "not listed" }; images.len()];
-    for row in reader.records() {
-        let row = row.map_err(broken)?;
-        let (id, label) = (&row[id_column], &row[label_column]);
-        let Some(&index) = places.get(id) else {
-            let problem = format!("`{name}` labels `{id}`, which is not among the images");
-            let help = "label the images of this very stage's input, or remove the row";
-            return Err(StageError::data(problem).help(help));
+    let help = "write a class's name or its number, or nothing to drop the image";
+    let said = |label: &str| class(label, &images.classes).map_err(|problem| (problem, help));
+    let verdict = |said: Option<Option<usize>>| {
+        let reason = match said {
+            None => "not listed",
+            Some(None) => "dropped by person",
+            Some(Some(_)) => "person",
         };
-        let verdict = &mut verdicts[index];
-        if verdict.reason != "not listed" {
-            return Err(StageError::data(format!("`{name}` has `{id}` more than once")));
-        }
-        verdict.label = class(label, &images.classes).map_err(|problem| {
-            StageError::data(format!("`{name}`, image `{id}`: {problem}"))
-                .help("write a class's name or its number, or nothing to drop the image")
-        })?;
-        verdict.reason = if verdict.label.is_some() { "person" } else { "dropped by person" };
-    }
-    Ok(verdicts)
+        Verdict { label: said.flatten(), confidence: None, reason }
+    };
+    Ok(by_image(name, text, "label", images, said)?.into_iter().map(verdict).collect())
 }
 
 /// Returns the class that a text names, by its name first and by its number second; an empty text
@@ -190,20 +164,12 @@ mod tests {
     use super::own;
     use super::read;
     use super::table;
-    use crate::artifact::Partition;
-    use crate::artifact::Sample;
+    use crate::stages::trial::sample;
 
     fn images(count: usize) -> ImageSet {
         let mut images = ImageSet::empty(1, 1, vec!["healthy".into(), "ill".into()]);
         for index in 0..count {
-            let sample = Sample {
-                id: format!("gan/{index}"),
-                label: None,
-                partition: Partition::Train,
-                group: None,
-                origin: "gan".into(),
-            };
-            images.push(sample, &[index as u8; 3]);
+            images.push(sample("gan", index, None), &[index as u8; 3]);
         }
         images
     }
@@ -284,10 +250,10 @@ mod tests {
     #[test]
     fn a_person_s_slips_are_said_with_a_remedy() {
         let slip = |text: &str| words(&read("l.csv", text.as_bytes(), &images(2)).unwrap_err());
-        insta::assert_snapshot!(slip("image,label\ngan/0,ill\n"), @"`l.csv` has no column `id`; it has `image,label`; start the file with the line `id,label`");
-        insta::assert_snapshot!(slip("id,label\ngan/7,ill\n"), @"`l.csv` labels `gan/7`, which is not among the images; label the images of this very stage's input, or remove the row");
-        insta::assert_snapshot!(slip("id,label\ngan/0,il\n"), @"`l.csv`, image `gan/0`: `il` is no class; the classes are healthy, ill; write a class's name or its number, or nothing to drop the image");
-        insta::assert_snapshot!(slip("id,label\ngan/0,ill\ngan/0,ill\n"), @"`l.csv` has `gan/0` more than once;");
-        insta::assert_snapshot!(slip("id,label\ngan/0\n"), @"`l.csv`: CSV error: record 1 (line: 2, byte: 9): found record with 1 fields, but the previous record has 2 fields;");
+        insta::assert_snapshot!(slip("image,label\ngan/0,ill\n"), @"`l.csv` has no column `id`; it has `image`, `label`; start the file with the line `id,label`");
+        insta::assert_snapshot!(slip("id,label\ngan/7,ill\n"), @"`l.csv`, line 2: `gan/7` is not among the images; list the images of this very stage's input, or remove the row");
+        insta::assert_snapshot!(slip("id,label\ngan/0,il\n"), @"`l.csv`, line 2: `il` is no class; the classes are healthy, ill; write a class's name or its number, or nothing to drop the image");
+        insta::assert_snapshot!(slip("id,label\ngan/0,ill\ngan/0,ill\n"), @"`l.csv`, line 3: `gan/0` comes once more; remove one of its rows");
+        insta::assert_snapshot!(slip("id,label\ngan/0\n"), @"`l.csv`, line 2: nothing stands below `label`, not even an empty cell; end the line with a comma where nothing is to be said");
     }
 }
