@@ -3,8 +3,7 @@
 //! Approach: of `n` rows of `d` numbers the smaller of both squares, `C C'` or `C' C` of the centred rows, is
 //! decomposed. That costs the cube of the smaller of `n` and `d`: a second for a thousand.
 
-use nalgebra::DMatrix;
-use nalgebra::DVector;
+use faer::Scale;
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
 
@@ -27,13 +26,13 @@ impl Components {
     /// rows.
     pub fn of(rows: &[Vec<f64>], count: usize) -> Self {
         let mut centred = matrices::matrix(rows);
-        let size = centred.norm_squared();
+        let size = centred.squared_norm_l2();
         let mean = matrices::mean(&centred);
         matrices::centre(&mut centred, &mean);
         let (n, wide) = (rows.len() as f64, centred.ncols() > centred.nrows());
         let turned = centred.transpose();
-        let square = if wide { &centred * &turned } else { &turned * &centred };
-        let found = if rows.len() < 2 { None } else { matrices::eigen(square) };
+        let square = if wide { &centred * turned } else { turned * &centred };
+        let found = if rows.len() < 2 { None } else { matrices::eigen(&square) };
         let found = found.unwrap_or_default();
         // What rounding leaves of a direction along which nothing differs is none.
         let rounding = n * f64::EPSILON.powi(2) * size;
@@ -42,7 +41,7 @@ impl Components {
         let differing = found.into_iter().filter(|(value, _)| *value > least);
         for (value, vector) in differing.take(count) {
             // Of `C C'` come shares of the rows: added up in these, the rows are the direction.
-            let direction = if wide { along(&turned, &vector, value) } else { vector };
+            let direction = if wide { turned * vector / Scale(value.sqrt()) } else { vector };
             directions.push(direction.iter().copied().collect());
             variances.push(value / (n - 1.0));
         }
@@ -60,10 +59,6 @@ impl Components {
         let along = |direction: &Vec<f64>| direction.iter().zip(&centred).map(|(a, b)| a * b).sum();
         self.directions.iter().map(along).collect()
     }
-}
-
-fn along(columns: &DMatrix<f64>, shares: &DVector<f64>, value: f64) -> DVector<f64> {
-    columns * shares / value.sqrt()
 }
 
 #[cfg(test)]

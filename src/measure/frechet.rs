@@ -4,8 +4,9 @@
 //! `(S1 S2)^(1/2)` is the sum of the singular values of `C1 C2'`. A side with more rows than features is first
 //! made square by the triangle `R` of its decomposition `C = Q R`.
 
-use nalgebra::DMatrix;
-use nalgebra::DVector;
+use faer::Col;
+use faer::Mat;
+use faer::Scale;
 
 use crate::measure::matrices;
 
@@ -22,17 +23,17 @@ pub fn frechet(real: &[Vec<f64>], fake: &[Vec<f64>]) -> Option<f64> {
         return None;
     }
     let (one, other) = (Normal::of(real), Normal::of(fake));
-    let apart = (&one.mean - &other.mean).norm_squared();
-    let common = matrices::nuclear_norm(&one.root * other.root.transpose())?;
+    let apart = (&one.mean - &other.mean).squared_norm_l2();
+    let common = matrices::nuclear_norm(&(&one.root * other.root.transpose()))?;
     let distance = apart + one.trace + other.trace - 2.0 * common;
     distance.is_finite().then_some(distance.max(0.0))
 }
 
 /// A normal distribution.
 struct Normal {
-    mean: DVector<f64>,
+    mean: Col<f64>,
     /// Rows whose products of columns add up to the covariance.
-    root: DMatrix<f64>,
+    root: Mat<f64>,
     /// Trace of the covariance.
     trace: f64,
 }
@@ -42,9 +43,9 @@ impl Normal {
         let mut root = matrices::matrix(rows);
         let mean = matrices::mean(&root);
         matrices::centre(&mut root, &mean);
-        root /= (rows.len() as f64 - 1.0).sqrt();
-        let trace = root.norm_squared();
-        let root = if root.nrows() > root.ncols() { root.qr().r() } else { root };
+        root /= Scale((rows.len() as f64 - 1.0).sqrt());
+        let trace = root.squared_norm_l2();
+        let root = if root.nrows() > root.ncols() { root.qr().thin_R().to_owned() } else { root };
         Self { mean, root, trace }
     }
 }

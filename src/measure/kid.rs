@@ -1,11 +1,10 @@
 //! The kernel distance (KID): how far features of generated images are from those of real ones, unbiased at
 //! any number of images.
 
-use nalgebra::DMatrix;
+use faer::Mat;
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
-use crate::measure::matrices;
 use crate::seed::Seed;
 
 /// Kernel distance over several subsets.
@@ -39,14 +38,16 @@ pub fn subsets(real: usize, fake: usize, count: usize, size: usize, seed: Seed) 
 /// `k(x, y) = (x y / d + 1)^3`, mean over subsets of equal size. Rows are features, `d` to a row. Absent
 /// without subsets or where these have fewer than two rows.
 pub fn kid(real: &[Vec<f64>], fake: &[Vec<f64>], subsets: &[Subset]) -> Option<Kid> {
-    let has_width = real.first().is_some_and(|row| !row.is_empty());
-    if !has_width || subsets.is_empty() || subsets.iter().flatten().any(|rows| rows.len() < 2) {
+    let width = real.first().map_or(0, Vec::len);
+    if width == 0 || subsets.is_empty() || subsets.iter().flatten().any(|rows| rows.len() < 2) {
         return None;
     }
     let is_all = |[r, f]: &Subset| r.len() == real.len() && f.len() == fake.len();
     let is_same = subsets.iter().all(is_all);
-    let (real, fake) = (matrices::matrix(real), matrices::matrix(fake));
-    let one = |[r, f]: &Subset| discrepancy(&real.select_rows(r), &fake.select_rows(f));
+    let chosen = |rows: &[Vec<f64>], chosen: &[usize]| {
+        Mat::from_fn(chosen.len(), width, |row, column| rows[chosen[row]][column])
+    };
+    let one = |[r, f]: &Subset| discrepancy(&chosen(real, r), &chosen(fake, f));
     let all: Vec<f64> = subsets.into_par_iter().map(one).collect();
     let n = all.len() as f64;
     let mean = all.iter().sum::<f64>() / n;
@@ -55,18 +56,24 @@ pub fn kid(real: &[Vec<f64>], fake: &[Vec<f64>], subsets: &[Subset]) -> Option<K
 }
 
 /// `mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`, each row with every other.
-fn discrepancy(xs: &DMatrix<f64>, ys: &DMatrix<f64>) -> f64 {
-    let within = |rows: &DMatrix<f64>| {
+fn discrepancy(xs: &Mat<f64>, ys: &Mat<f64>) -> f64 {
+    let within = |rows: &Mat<f64>| {
         let kernels = kernels(rows, rows);
+        let diagonal = kernels.diagonal().column_vector().sum();
         let n = rows.nrows();
-        (kernels.sum() - kernels.trace()) / (n * (n - 1)) as f64
+        (kernels.sum() - diagonal) / (n * (n - 1)) as f64
     };
-    within(xs) + within(ys) - 2.0 * kernels(xs, ys).mean()
+    let between = kernels(xs, ys).sum() / (xs.nrows() * ys.nrows()) as f64;
+    within(xs) + within(ys) - 2.0 * between
 }
 
-fn kernels(xs: &DMatrix<f64>, ys: &DMatrix<f64>) -> DMatrix<f64> {
+fn kernels(xs: &Mat<f64>, ys: &Mat<f64>) -> Mat<f64> {
     let width = xs.ncols() as f64;
-    (xs * ys.transpose()).map(|product| (product / width + 1.0).powi(3))
+    let mut kernels = xs * ys.transpose();
+    for column in kernels.col_iter_mut() {
+        column.iter_mut().for_each(|product| *product = (*product / width + 1.0).powi(3));
+    }
+    kernels
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use nalgebra::DMatrix;
+use faer::Accum;
+use faer::Mat;
+use faer::Par;
+use faer::linalg::matmul::matmul;
 use rayon::iter::IndexedParallelIterator;
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
@@ -15,7 +18,7 @@ use rayon::slice::ParallelSlice;
 use crate::measure::nearest::Nearest;
 
 /// Rows of either side whose distances are handled at once by one thread.
-const TILE: usize = 256;
+const TILE: usize = 512;
 /// Pairs that are looked at together: mostly all of them are too far apart.
 const PIECE: usize = 16;
 
@@ -30,9 +33,9 @@ struct Tile {
     /// Their numbers.
     numbers: Range<usize>,
     /// One in a row of the matrix.
-    flat: DMatrix<f32>,
+    flat: Mat<f32>,
     /// One in a column.
-    upright: DMatrix<f32>,
+    upright: Mat<f32>,
     /// Squared length of each, less how wrong it may make a distance, and plus that.
     lengths: (Vec<f32>, Vec<f32>),
 }
@@ -76,15 +79,12 @@ impl Pair<'_> {
 
 impl Tile {
     fn of(first: usize, rows: &[Vec<f64>], centre: &[f64]) -> Self {
-        let mut near = Vec::with_capacity(rows.len() * centre.len());
-        for row in rows {
-            near.extend(row.iter().zip(centre).map(|(a, mean)| (a - mean) as f32));
-        }
-        let upright = DMatrix::from_vec(centre.len(), rows.len(), near);
-        let lengths = upright.column_iter();
-        let lengths = lengths.map(|row| bounds(row.norm_squared(), centre.len() as f32)).unzip();
+        let upright =
+            Mat::from_fn(centre.len(), rows.len(), |at, row| (rows[row][at] - centre[at]) as f32);
+        let lengths = upright.col_iter().map(|row| row.squared_norm_l2());
+        let lengths = lengths.map(|length| bounds(length, centre.len() as f32)).unzip();
         let numbers = first..first + rows.len();
-        Self { numbers, flat: upright.transpose(), upright, lengths }
+        Self { numbers, flat: upright.transpose().to_owned(), upright, lengths }
     }
 }
 
@@ -112,7 +112,7 @@ impl<'a> Points<'a> {
         let of = |theirs: &Tile| {
             let mut answers: Vec<T> = Vec::new();
             answers.resize_with(theirs.numbers.len(), T::default);
-            let mut products = DMatrix::zeros(TILE, TILE);
+            let mut products = Mat::zeros(TILE, TILE);
             for ours in &self.tiles {
                 let reach = [&reach[0][ours.numbers.clone()], &reach[1][theirs.numbers.clone()]];
                 let lists = [self.rows, others.rows];
@@ -143,7 +143,7 @@ impl<'a> Points<'a> {
         let share = pairs.len().div_ceil(rayon::current_num_threads()).max(1);
         let found = pairs.par_chunks(share).map(|pairs| {
             let mut found: Vec<Nearest> = known.iter().map(Nearest::bounded).collect();
-            let mut products = DMatrix::zeros(TILE, TILE);
+            let mut products = Mat::zeros(TILE, TILE);
             for tiles in pairs {
                 self.meet(*tiles, &mut found, &mut products);
             }
@@ -157,7 +157,7 @@ impl<'a> Points<'a> {
     }
 
     /// Takes note of what a pair of tiles says.
-    fn meet(&self, tiles: [&Tile; 2], found: &mut [Nearest], products: &mut DMatrix<f32>) {
+    fn meet(&self, tiles: [&Tile; 2], found: &mut [Nearest], products: &mut Mat<f32>) {
         let is_same = tiles[0].numbers == tiles[1].numbers;
         let bounds = tiles.map(|tile| {
             found[tile.numbers.clone()].iter().map(Nearest::bound).collect::<Vec<f32>>()
@@ -181,17 +181,18 @@ fn compare(
     [ours, theirs]: [&Tile; 2],
     lists: [&[Vec<f64>]; 2],
     reach: [&[f32]; 2],
-    products: &mut DMatrix<f32>,
+    products: &mut Mat<f32>,
     mut see: impl FnMut(&Pair<'_>),
 ) {
     let (height, width) = (ours.numbers.len(), theirs.numbers.len());
-    let mut products = products.view_mut((0, 0), (height, width));
-    products.gemm(1.0, &ours.flat, &theirs.upright, 0.0);
-    for (at, column) in products.column_iter().enumerate() {
+    let all = products.as_mut().submatrix_mut(0, 0, height, width);
+    matmul(all, Accum::Replace, &ours.flat, &theirs.upright, 1.0, Par::Seq);
+    for at in 0..width {
         let (other, far) = (theirs.numbers.start + at, reach[1][at]);
         let (low, high) = (theirs.lengths.0[at], theirs.lengths.1[at]);
         let is_out = |least: f32, reach: f32| is_far(least, reach) & is_far(least, far);
-        let pieces = column.as_slice().chunks(PIECE).zip(ours.lengths.0.chunks(PIECE));
+        let pieces =
+            products.col_as_slice(at)[..height].chunks(PIECE).zip(ours.lengths.0.chunks(PIECE));
         let pieces = pieces.zip(reach[0].chunks(PIECE)).zip((0..).step_by(PIECE));
         for (((products, lengths), reach), first) in pieces {
             let all = products.iter().zip(lengths).zip(reach);
