@@ -205,6 +205,7 @@ pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<
     let mut made = BTreeMap::new();
     for id in wanted {
         let Some(Status::Hit { record, .. }) = status.remove(&id) else {
+            refuse_missing_sources(&plan, |_, _| true, &target.study)?;
             let task = plan.task(id);
             let problem = format!("`{task}` has not run, or was run otherwise");
             let help = run_command(&target.study, &task.to_string(), cache);

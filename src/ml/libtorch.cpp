@@ -9,6 +9,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/cpu/Utils.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -88,6 +89,11 @@ char *ablate_allow_tf32(bool allowed) {
     at::globalContext().setAllowTF32CuDNN(allowed);
     at::globalContext().setAllowTF32CuBLAS(allowed);
   });
+}
+
+/// Whether this processor has units that multiply tiles of bfloat16, and this process may use them.
+char *ablate_multiplies_tiles(bool *answer) {
+  return caught([&] { *answer = at::cpu::init_amx(); });
 }
 
 /// Whether only algorithms are used that give the same bits each time; others become errors.

@@ -38,6 +38,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn ablate_leaky_relu(x: *mut c_void, slope: f64) -> *mut c_char;
     fn ablate_allow_tf32(allowed: bool) -> *mut c_char;
+    fn ablate_multiplies_tiles(answer: *mut bool) -> *mut c_char;
     fn ablate_repeat_exactly(exactly: bool) -> *mut c_char;
     fn ablate_forget_peak(gpu: i8) -> *mut c_char;
     fn ablate_peak(gpu: i8, bytes: *mut i64) -> *mut c_char;
@@ -128,6 +129,14 @@ pub(in crate::ml) fn leaky_relu(mut x: Tensor, slope: f64) -> Result<Tensor, Tch
 pub(in crate::ml) fn allow_tf32(allowed: bool) -> Result<(), TchError> {
     // Safe: it sets a flag.
     told(unsafe { ablate_allow_tf32(allowed) })
+}
+
+/// Returns whether this processor has units that multiply tiles of bfloat16 (AMX), and this process may use them.
+pub(in crate::ml) fn multiplies_tiles() -> Result<bool, TchError> {
+    let mut answer = false;
+    // Safe: it writes one truth, which lives.
+    told(unsafe { ablate_multiplies_tiles(&raw mut answer) })?;
+    Ok(answer)
 }
 
 /// Says whether only those algorithms are used that give the same bits each time.

@@ -36,30 +36,24 @@ pub(in crate::ml) fn settle(
     keep_to(exactness)?;
     let precision = exactness.precision;
     let is_cpu = device == Device::Cpu;
+    // Processors that only have instructions for it, and no units, take as long as with single precision, or longer.
+    let is_fast = !is_cpu || libtorch::multiplies_tiles()?;
     let is_rounded = match precision {
         Precision::Fp32 | Precision::Tf32 => false,
         Precision::Bf16 => true,
-        Precision::Auto => !is_cpu || cpu_multiplies_bf16(),
+        Precision::Auto => is_fast,
     };
     let bits = if is_rounded { Bits::Sixteen } else { Bits::ThirtyTwo };
     match (precision, bits) {
         (Precision::Auto, Bits::Sixteen) => cx.observer.note("computes in bf16"),
         (Precision::Auto, Bits::ThirtyTwo) => {
-            cx.observer.note("computes in fp32: this processor has no bf16");
+            cx.observer.note("computes in fp32: this processor has no units for bf16");
         }
-        (Precision::Bf16, _) if is_cpu && !cpu_multiplies_bf16() => {
-            cx.observer.note("this processor has no bf16: fp32 would be faster");
+        (Precision::Bf16, _) if !is_fast => {
+            cx.observer.note("this processor has no units for bf16: fp32 may be faster");
         }
         (Precision::Tf32, _) if is_cpu => cx.observer.note("tf32 is fp32 on a CPU"),
         _ => {}
     }
     Ok(bits)
-}
-
-/// Returns whether this processor multiplies bfloat16 by itself.
-fn cpu_multiplies_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    return false;
 }

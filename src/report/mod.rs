@@ -26,6 +26,7 @@ mod rounds;
 #[expect(dead_code, reason = "toys are planned and documented, never run")]
 mod sample;
 mod schema;
+mod shared;
 mod study;
 mod table;
 mod text;
@@ -47,6 +48,7 @@ pub use rivals::Rival;
 pub use rivals::Rivals;
 pub use rivals::Without;
 pub use schema::manifest_schema;
+pub use shared::SharedGan;
 pub use study::Cell;
 pub use study::Copies;
 pub use study::Finder;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::artifact::Partition;
 use crate::report::Baseline;
 use crate::report::Comparison;
 use crate::report::Copies;
 use crate::report::Detectable;
+use crate::report::SharedGan;
 use crate::report::StudyTable;
 use crate::report::TableRow;
 use crate::report::text::thousands;
@@ -17,9 +19,34 @@ const BASELINES: usize = 3;
 pub(super) fn notes(table: &StudyTable) -> Vec<String> {
     let mut notes = baseline_sentences(&table.baselines);
     notes.extend(table.copies.iter().map(copies_sentence));
+    notes.extend(partitions_sentence(table));
     notes.extend(steps_sentence(&table.rows));
+    notes.extend(table.shared.iter().map(shared_sentence));
     notes.extend(noise_sentence(table));
     notes
+}
+
+/// Returns a warning where a classifier may know what it is measured on.
+fn partitions_sentence(table: &StudyTable) -> Option<String> {
+    let names: Vec<&str> = table.measured.iter().map(|partition| partition.name()).collect();
+    table.measured.iter().any(|one| *one != Partition::Test).then(|| {
+        format!(
+            "Warning: `{}` measures {} images; how a classifier does on images that neither trained nor chose it is \
+             told by test images alone",
+            table.stage,
+            names.join(", ")
+        )
+    })
+}
+
+/// Returns what no interval holds where runs share a GAN.
+fn shared_sentence(shared: &SharedGan) -> String {
+    format!(
+        "Runs of {} share one `{}`: what another training of it would change is in no interval and no p; let that \
+         stage span the axis of the runs too",
+        shared.rows.join(", "),
+        shared.gan
+    )
 }
 
 /// Returns how many steps the optimiser went in each row, where rows differ: what follows longer training is
@@ -70,8 +97,13 @@ fn noise_sentence(table: &StudyTable) -> Option<String> {
         unit => format!(" {unit}"),
     };
     let lone = if most == 1 { "; by how much runs differ cannot be seen in one" } else { "" };
+    let part = match table.measured.iter().collect::<Vec<_>>().as_slice() {
+        [Partition::Whole] | [_, _, ..] => String::new(),
+        [one] => format!("{} ", one.name()),
+        [] => "test ".to_owned(),
+    };
     Some(format!(
-        "With {images} test images and {runs} {of}{many} a difference under {}{unit} cannot be told from \
+        "With {images} {part}images and {runs} {of}{many} a difference under {}{unit} cannot be told from \
          noise, and one under {} is missed by more than one such study in five{lone}",
         range(|one| one.told),
         range(|one| one.found),
@@ -119,8 +151,11 @@ pub(super) fn copies_sentence(copies: &Copies) -> String {
 mod tests {
     use super::baseline_sentences;
     use super::noise_sentence;
+    use super::partitions_sentence;
+    use super::shared_sentence;
     use super::steps_sentence;
     use super::test_images;
+    use crate::artifact::Partition;
     use crate::report::Baseline;
     use crate::report::Layout;
     use crate::report::Measure;
@@ -160,6 +195,19 @@ mod tests {
         };
         insta::assert_snapshot!(told(Measure::Accuracy, &[]), @"With 400 test images and 3 seeds a difference under 5.1 to 6.4 percentage points cannot be told from noise, and one under 7.3 to 9.1 is missed by more than one such study in five");
         insta::assert_snapshot!(told(Measure::Kappa, &["network", "seed"]), @"With 400 test images and 1 run a difference under 0.13 to 0.15 cannot be told from noise, and one under 0.18 to 0.22 is missed by more than one such study in five; by how much runs differ cannot be seen in one");
+    }
+
+    #[test]
+    fn what_is_no_test_image_is_told_and_what_runs_share() {
+        let plan = sample::plan();
+        let mut study = sample::study(&plan);
+        let table = StudyTable::build(&study, &Layout::default()).unwrap();
+        assert_eq!(partitions_sentence(&table), None);
+        insta::assert_snapshot!(shared_sentence(&table.shared[0]), @"Runs of classic+gan share one `painter`: what another training of it would change is in no interval and no p; let that stage span the axis of the runs too");
+        study.cells.iter_mut().for_each(|cell| cell.measured = [Partition::Train].into());
+        let table = StudyTable::build(&study, &Layout::default()).unwrap();
+        insta::assert_snapshot!(partitions_sentence(&table).unwrap(), @"Warning: `score` measures train images; how a classifier does on images that neither trained nor chose it is told by test images alone");
+        assert!(noise_sentence(&table).unwrap().starts_with("With 400 train images and 3 seeds"));
     }
 
     #[test]

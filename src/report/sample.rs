@@ -379,6 +379,8 @@ fn cell(task: &Task) -> Cell {
         history: ran.then(|| history(&columns, 40, 0.4 + skill / 2.0)),
         training: sizes.iter().map(part).collect(),
         steps: ran.then(|| 40 * sizes.iter().map(|(_, images)| images).sum::<usize>().div_ceil(64)),
+        measured: BTreeSet::from([Partition::Test]),
+        gans: (arm == 2).then(|| "painter".to_owned()).into_iter().collect(),
         leaks: leaks.into_iter().collect(),
     }
 }

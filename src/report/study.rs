@@ -1,6 +1,7 @@
 //! A study with its results: what tables and pages are made of, read from what the cache holds.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use crate::artifact::Error;
 use crate::artifact::Gan;
 use crate::artifact::History;
 use crate::artifact::ImageSet;
+use crate::artifact::Partition;
 use crate::artifact::Scores;
 use crate::artifact::Table;
 use crate::artifact::Tree;
@@ -85,6 +87,10 @@ pub struct Cell {
     pub training: Vec<TrainingPart>,
     /// Steps of the optimiser in the classifier's training; absent where they are not known.
     pub steps: Option<usize>,
+    /// Partitions of the images that it measures.
+    pub measured: BTreeSet<Partition>,
+    /// The tasks that trained GANs whose images reached the classifier.
+    pub gans: Vec<String>,
     /// Reasons for which test images may have reached the classifier; empty where none did.
     pub leaks: Vec<String>,
 }
@@ -220,8 +226,33 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
         history,
         training,
         steps,
+        measured: measured(plan, task),
+        gans: gans(plan, task),
         leaks: task.leaks.clone(),
     })
+}
+
+fn measured(plan: &Plan, task: &Task) -> BTreeSet<Partition> {
+    let measures =
+        |port: &str| task.ports.input(port).is_some_and(|port| port.role == Role::Measure);
+    let inputs = task.all_inputs().filter(|(port, _)| measures(port));
+    let partitions =
+        inputs.filter_map(|(_, input)| plan.task(input.task).partitions.get(&*input.port));
+    partitions.flatten().copied().collect()
+}
+
+/// Returns the trainings of GANs among all that a task was made from.
+fn gans(plan: &Plan, task: &Task) -> Vec<String> {
+    let inputs = |task: &Task| task.all_inputs().map(|(_, input)| input.task).collect::<Vec<_>>();
+    let (mut open, mut above) = (inputs(task), BTreeSet::new());
+    while let Some(id) = open.pop() {
+        if above.insert(id) {
+            open.extend(inputs(plan.task(id)));
+        }
+    }
+    let trains = |task: &&Task| task.ports.outputs.iter().any(|port| port.artifact == Gan::TYPE);
+    let above = above.into_iter().map(|id| plan.task(id));
+    above.filter(trains).map(ToString::to_string).collect()
 }
 
 /// Returns the optimiser steps that a training took: its kind's for the whole course, by the share of the epochs

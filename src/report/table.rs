@@ -1,9 +1,11 @@
 //! The study's table: one axis down, one across, pooled over the rest; the shape of its JSON is stable.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::artifact::Partition;
 use crate::artifact::Scores;
 use crate::measure::Measures;
 use crate::measure::student::Spread;
@@ -13,11 +15,13 @@ use crate::report::Copies;
 use crate::report::Layout;
 use crate::report::LayoutError;
 use crate::report::Measure;
+use crate::report::SharedGan;
 use crate::report::Study;
 use crate::report::comparison;
 use crate::report::grid::Grid;
 use crate::report::grid::at;
 use crate::report::grid::stage_cells;
+use crate::report::shared;
 
 /// Axes whose values are repetitions: a table pools over them unless it is told otherwise.
 const REPETITIONS: [&str; 3] = ["seed", "fold", "repeat"];
@@ -45,6 +49,10 @@ pub struct StudyTable {
     pub baselines: Vec<Baseline>,
     /// Every row against the baseline.
     pub comparisons: Vec<Comparison>,
+    /// Partitions of the images that are measured.
+    pub measured: BTreeSet<Partition>,
+    /// GANs that several runs of one cell share.
+    pub shared: Vec<SharedGan>,
     /// Images of different parts that are copies.
     pub copies: Vec<Copies>,
     /// Reasons for which test images may have reached a classifier; cells refer to them from 1.
@@ -130,6 +138,7 @@ impl StudyTable {
         let references = grid.references(layout.baseline.as_deref())?;
         let comparisons =
             comparison::compare(&grid, &references, layout.measure, &pooled_axes, &leaks);
+        let shared = shared::shared(&grid);
         Ok(Self {
             study: study.plan.name.clone(),
             stage,
@@ -141,6 +150,8 @@ impl StudyTable {
             rows,
             baselines: baselines(&cells),
             comparisons,
+            measured: cells.iter().flat_map(|cell| cell.measured.iter().copied()).collect(),
+            shared,
             copies: study.copies.clone(),
             leaks,
         })

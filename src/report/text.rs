@@ -265,6 +265,7 @@ mod tests {
         Always answering the most frequent class: 43.50 % (174 of 400)
         `parts` divides 2 pairs of images that are copies into different parts; its output `duplicates` lists them
         Warning: rows differ in the optimiser's steps (none 680, classic 2,720, classic+gan 3,560); a difference may come of longer training alone
+        Runs of classic+gan share one `painter`: what another training of it would change is in no interval and no p; let that stage span the axis of the runs too
         With 400 test images and 3 seeds a difference under 5.1 to 6.4 percentage points cannot be told from noise, and one under 7.3 to 9.1 is missed by more than one such study in five
         [1] test images may have reached the classifier: to show what leakage does
 
@@ -300,6 +301,7 @@ mod tests {
         Always answering the most frequent class: 43.50 % (174 of 400)
         `parts` divides 2 pairs of images that are copies into different parts; its output `duplicates` lists them
         Warning: rows differ in the optimiser's steps (none 680, classic 2,720, classic+gan 3,560); a difference may come of longer training alone
+        Runs of classic+gan share one `painter`: what another training of it would change is in no interval and no p; let that stage span the axis of the runs too
         With 400 test images and 3 seeds a difference under 0.11 to 0.13 cannot be told from noise, and one under 0.16 to 0.18 is missed by more than one such study in five
         [1] test images may have reached the classifier: to show what leakage does
 

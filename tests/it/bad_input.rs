@@ -128,6 +128,12 @@ fn a_missing_source() {
     error: retina: `eyes.npz`, named by its param `npz`, is not in `.`
     help: put it there, or name its folder with `--data DIR` or ABLATE_DATA
     ");
+    // Whether a study has run is not known without what it is made from.
+    for asked in
+        [&["table", "study.yaml"][..], &["report", "study.yaml"], &["show", "study.yaml", "retina"]]
+    {
+        assert_eq!(sandbox.run(asked).ends_with(2).stderr, output.stderr, "{asked:?}");
+    }
 }
 
 #[test]

@@ -154,3 +154,29 @@ fn a_shell_takes_the_completions_that_are_made_for_it() {
         assert!(script.contains("explain"), "{shell}: {script}");
     }
 }
+
+#[test]
+fn an_ensemble_of_one_network_under_two_names_is_told() {
+    let sandbox = Sandbox::new();
+    let manifest = |second: &str| {
+        format!(
+            "
+ablate: 1
+name: twice
+stages:
+  retina: {{kind: load, params: {{fundus: {{train: 30, validation: 10, test: 10}}, size: 32}}}}
+  parts: {{kind: split, inputs: {{images: retina}}, params: {{use: given}}}}
+  one: {{kind: train-classifier, inputs: {{images: parts.train}}, params: {{network: resnet18, epochs: 2}}}}
+  other: {{kind: train-classifier, inputs: {{images: parts.train}}, params: {{network: resnet18, epochs: {second}}}}}
+  named: {{kind: label, inputs: {{images: parts.train, classifier: [one, other]}}, params: {{by: classifier}}}}
+"
+        )
+    };
+    let told = |second| {
+        sandbox.write("study.yaml", manifest(second));
+        sandbox.run(&["check", "study.yaml"]).ends_with(0).stdout
+    };
+    let note = "note: `classifier` of `named` takes the same twice: `one` and `other` come of the same inputs and params";
+    assert!(told("2").lines().any(|line| line == note), "{}", told("2"));
+    assert!(!told("3").contains("takes the same twice"));
+}
