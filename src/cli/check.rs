@@ -15,7 +15,7 @@ use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::words;
 use crate::plan::Contrast;
-use crate::plan::InputRef;
+use crate::plan::Doubled;
 use crate::plan::Plan;
 use crate::stage::Role;
 
@@ -57,7 +57,7 @@ pub(crate) fn run(
             .collect();
         screen.print_json(&json!({
             "study": plan.name, "stages": stages.len(), "tasks": plan.tasks.len(), "proof": seen,
-            "missing_sources": missing.keys().collect::<Vec<_>>(), "contrasts": plan.contrasts(),
+            "missing_sources": missing.keys().collect::<Vec<_>>(), "contrasts": plan.contrasts(), "doubled": plan.doubled(),
             "programs": programs::of(&plan).into_keys().collect::<Vec<_>>(),
         }));
         return Ok(());
@@ -90,7 +90,9 @@ pub(crate) fn run(
         lines.push(format!("  {stage:width$}  {}{reason}", does.join(" and ")));
     }
     lines.extend(one_thing_at_a_time(&plan));
-    lines.extend(twice_the_same(&plan));
+    lines.extend(plan.doubled().into_iter().map(|Doubled { stage, port, makers: [one, other] }| {
+        format!("note: `{port}` of `{stage}` takes the same twice: `{one}` and `{other}` come of the same inputs and params")
+    }));
     lines.extend(missing.iter().map(|(name, url)| match url {
         Some(url) => format!("source `{name}` is not at hand; `ablate run` fetches it from {url}"),
         None => format!("source `{name}` is not at hand"),
@@ -141,31 +143,6 @@ fn one_thing_at_a_time(plan: &Plan) -> Vec<String> {
     let spanned: BTreeSet<&String> = plan.tasks.iter().flat_map(|task| task.cell.keys()).collect();
     let unused = plan.axes.iter().filter(|axis| !spanned.contains(&axis.name));
     lines.extend(unused.map(|axis| format!("note: no stage spans axis {}", axis.name)));
-    lines
-}
-
-/// Says which inputs come twice to one port, as where an ensemble is one network under two names.
-fn twice_the_same(plan: &Plan) -> BTreeSet<String> {
-    let mut lines = BTreeSet::new();
-    for task in &plan.tasks {
-        for (port, inputs) in &task.inputs {
-            let maker = |input: &InputRef| plan.task(input.task);
-            let is_same = |one: &InputRef, other: &InputRef| {
-                let recipe = maker(one).recipe;
-                let is_one = recipe.is_some() && recipe == maker(other).recipe;
-                one.port == other.port && (one.task == other.task || is_one)
-            };
-            for (at, one) in inputs.iter().enumerate() {
-                if let Some(other) = inputs[at + 1..].iter().find(|other| is_same(one, other)) {
-                    let names = [maker(one), maker(other)].map(|maker| &maker.stage);
-                    lines.insert(format!(
-                        "note: `{port}` of `{}` takes the same twice: `{}` and `{}` come of the same inputs and params",
-                        task.stage, names[0], names[1]
-                    ));
-                }
-            }
-        }
-    }
     lines
 }
 

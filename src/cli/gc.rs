@@ -11,8 +11,6 @@ use crate::cli::study;
 use crate::cli::words;
 use crate::engine;
 use crate::engine::Status;
-use crate::plan::Plan;
-use crate::plan::TaskId;
 use crate::store::Collection;
 use crate::store::Policy;
 use crate::store::Record;
@@ -70,18 +68,14 @@ fn keep(
     let study =
         StudyArgs { manifest: manifest.to_owned(), set: Vec::new(), data: args.data.clone() };
     let plan = study::plan(&study, store.folder(), screen)?;
-    // Without its sources a task has no key: what it made would go.
-    study::refuse_missing_sources(&plan, |id, name| is_unknown(&plan, id, name), &study)?;
+    // Else what was made of them would go.
+    let all = plan.tasks.iter().map(|task| task.id).collect();
+    study::refuse_unknown_sources(&plan, &all, &study)?;
     policy.keys.extend(engine::downloads_of(&plan));
     let status = engine::status(&plan, store);
     policy.checkpoints.extend(engine::ways(&plan, &status));
     policy.keys.extend(status.values().filter_map(Status::record).map(Record::key_digest));
     Ok(())
-}
-
-/// Returns whether nobody knows what a source holds.
-fn is_unknown(plan: &Plan, id: TaskId, name: &str) -> bool {
-    plan.task(id).sources.get(name).is_some_and(|source| source.digest.is_none())
 }
 
 fn told(collection: &Collection, dry_run: bool) -> String {

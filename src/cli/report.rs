@@ -31,8 +31,7 @@ pub(crate) fn run(
     let opened = study::open(args, cache, screen)?;
     let document = &opened.manifest.document;
     let layout = results::layout(document.table.as_ref(), &LayoutArgs::default())?;
-    // Which results are its own is told by what they were made from.
-    study::refuse_missing_sources(&opened.plan, |_, _| true, args)?;
+    study::refuse_unknown_sources(&opened.plan, &Study::scoring(&opened.plan), args)?;
     let store = Store::open(cache)?;
     let finder = Finder::new(&opened.plan, &store);
     let study = Study::with_figures(&opened.plan, &|input| finder.find(input));

@@ -175,6 +175,21 @@ pub(crate) fn refuse_missing_sources(
     Err(Failure::usage(problem).help(help))
 }
 
+/// Returns an error where nobody knows what a file holds from which the wanted are made, or what they need: without
+/// that a task has no key, and what it made is not found.
+pub(crate) fn refuse_unknown_sources(
+    plan: &Plan,
+    wanted: &BTreeSet<TaskId>,
+    args: &StudyArgs,
+) -> Result<(), Failure> {
+    let needed = plan.with_ancestors(wanted);
+    let is_unknown = |id: TaskId, name: &str| {
+        needed.contains(&id)
+            && plan.task(id).sources.get(name).is_some_and(|source| source.digest.is_none())
+    };
+    refuse_missing_sources(plan, is_unknown, args)
+}
+
 /// Returns the command that runs a task of a study as it was given, to be typed into a shell.
 fn run_command(study: &StudyArgs, task: &str, cache: &Path) -> String {
     let mut command = vec!["ablate".to_owned(), "run".to_owned()];
@@ -205,7 +220,7 @@ pub(crate) fn records(target: &Target, cache: &Path, screen: &Screen) -> Result<
     let mut made = BTreeMap::new();
     for id in wanted {
         let Some(Status::Hit { record, .. }) = status.remove(&id) else {
-            refuse_missing_sources(&plan, |_, _| true, &target.study)?;
+            refuse_unknown_sources(&plan, &BTreeSet::from([id]), &target.study)?;
             let task = plan.task(id);
             let problem = format!("`{task}` has not run, or was run otherwise");
             let help = run_command(&target.study, &task.to_string(), cache);

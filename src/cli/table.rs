@@ -25,8 +25,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let opened = study::open(args, cache, screen)?;
     let layout = results::layout(opened.manifest.document.table.as_ref(), asked)?;
-    // Which results are its own is told by what they were made from.
-    study::refuse_missing_sources(&opened.plan, |_, _| true, args)?;
+    study::refuse_unknown_sources(&opened.plan, &Study::scoring(&opened.plan), args)?;
     let store = Store::open(cache)?;
     let finder = Finder::new(&opened.plan, &store);
     let study = Study::with_cells(&opened.plan, &|input| finder.find(input));

@@ -149,13 +149,19 @@ impl Cell {
 impl<'a> Study<'a> {
     /// Reads what a table needs: scores, histories, counts.
     pub fn with_cells(plan: &'a Plan, find: &Finder<'_>) -> Result<Self, Error> {
+        let gans = gans(plan);
         let cells = outputs_of(plan, Scores::TYPE)
-            .map(|output| read_cell(plan, output, find))
+            .map(|output| read_cell(plan, output, &gans[output.task.0], find))
             .collect::<Result<_, _>>()?;
         let nothing = (Vec::new(), Vec::new(), BTreeMap::new());
         let (gans, galleries, digests) = nothing;
         let copies = copies(plan, find);
         Ok(Self { plan, cells, copies, gans, galleries, digests })
+    }
+
+    /// Returns the tasks whose scores a table shows.
+    pub fn scoring(plan: &Plan) -> BTreeSet<TaskId> {
+        outputs_of(plan, Scores::TYPE).map(|output| output.task).collect()
     }
 
     /// Reads what a page needs: what a table needs, GANs, example images and digests.
@@ -204,7 +210,12 @@ pub(super) fn artifact_of(plan: &Plan, output: InputRef) -> &'static str {
     plan.task(output.task).ports.output(&output.port).map_or("", |port| port.artifact)
 }
 
-fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, Error> {
+fn read_cell(
+    plan: &Plan,
+    output: InputRef,
+    gans: &BTreeSet<TaskId>,
+    find: &Finder<'_>,
+) -> Result<Cell, Error> {
     let task = plan.task(output.task);
     let scores = find(output).map(|found| Scores::read(&found.tree)).transpose()?;
     let model = task
@@ -227,7 +238,7 @@ fn read_cell(plan: &Plan, output: InputRef, find: &Finder<'_>) -> Result<Cell, E
         training,
         steps,
         measured: measured(plan, task),
-        gans: gans(plan, task),
+        gans: gans.iter().map(|id| plan.task(*id).to_string()).collect(),
         leaks: task.leaks.clone(),
     })
 }
@@ -241,18 +252,20 @@ fn measured(plan: &Plan, task: &Task) -> BTreeSet<Partition> {
     partitions.flatten().copied().collect()
 }
 
-/// Returns the trainings of GANs among all that a task was made from.
-fn gans(plan: &Plan, task: &Task) -> Vec<String> {
-    let inputs = |task: &Task| task.all_inputs().map(|(_, input)| input.task).collect::<Vec<_>>();
-    let (mut open, mut above) = (inputs(task), BTreeSet::new());
-    while let Some(id) = open.pop() {
-        if above.insert(id) {
-            open.extend(inputs(plan.task(id)));
+/// Returns for each task the trainings of GANs among all that it is made from.
+fn gans(plan: &Plan) -> Vec<BTreeSet<TaskId>> {
+    let mut above: Vec<BTreeSet<TaskId>> = Vec::with_capacity(plan.tasks.len());
+    for task in &plan.tasks {
+        let mut all = BTreeSet::new();
+        for (_, input) in task.all_inputs() {
+            all.extend(&above[input.task.0]);
+            if artifact_of(plan, input) == Gan::TYPE {
+                all.insert(input.task);
+            }
         }
+        above.push(all);
     }
-    let trains = |task: &&Task| task.ports.outputs.iter().any(|port| port.artifact == Gan::TYPE);
-    let above = above.into_iter().map(|id| plan.task(id));
-    above.filter(trains).map(ToString::to_string).collect()
+    above
 }
 
 /// Returns the optimiser steps that a training took: its kind's for the whole course, by the share of the epochs

@@ -129,11 +129,20 @@ fn a_missing_source() {
     help: put it there, or name its folder with `--data DIR` or ABLATE_DATA
     ");
     // Whether a study has run is not known without what it is made from.
+    let scored = "  fit: {kind: train-classifier, inputs: {images: parts.train}, params: {network: resnet18, epochs: 1}}
+  score: {kind: evaluate, inputs: {model: fit, images: parts.test}}
+";
+    sandbox.write("study.yaml", format!("{LOAD}{scored}"));
     for asked in
         [&["table", "study.yaml"][..], &["report", "study.yaml"], &["show", "study.yaml", "retina"]]
     {
         assert_eq!(sandbox.run(asked).ends_with(2).stderr, output.stderr, "{asked:?}");
     }
+    // It is known where the manifest says what the file holds.
+    let url = format!("url: \"https://example.org/eyes.npz\", blake3: \"{}\"", "0".repeat(64));
+    sandbox.write("study.yaml", LOAD.replace("npz: eyes.npz", &format!("npz: eyes.npz, {url}")));
+    let told = sandbox.run(&["show", "study.yaml", "retina"]).ends_with(2).stderr;
+    assert!(told.contains("`retina` has not run"), "{told}");
 }
 
 #[test]
