@@ -10,6 +10,7 @@ use maud::html;
 use crate::report::Study;
 use crate::report::StudyTable;
 use crate::report::figures;
+use crate::report::generated;
 use crate::report::notes::test_images;
 use crate::report::overview;
 use crate::report::provenance;
@@ -79,6 +80,7 @@ fn sections(study: &Study<'_>, table: &StudyTable) -> Vec<Section> {
         one("differences", "Differences", results::differences(table)),
         one("measures", "Measures", overview::measures(study, table)),
         one("images", "Real beside synthetic", figures::galleries(study)),
+        one("generated", "Generated images", generated::section(&study.generated)),
         one("curves", "Training curves", figures::curves(study, table)),
         one("confusion", "Confusion matrices", figures::confusions(study, table)),
         one("classes", "Classes", results::classes(study, table)),

@@ -29,6 +29,7 @@ use crate::report::Cell;
 use crate::report::Copies;
 use crate::report::Gallery;
 use crate::report::GalleryRow;
+use crate::report::Generated;
 use crate::report::Study;
 use crate::report::TrainedGan;
 use crate::report::TrainingPart;
@@ -309,7 +310,8 @@ pub(super) fn study(plan: &Plan) -> Study<'_> {
         gallery("images of the GAN", "fakes", 443, 150),
     ];
     let copies = vec![Copies { task: "parts".into(), pairs: 2 }];
-    Study { plan, cells, copies, gans: vec![gan], galleries, digests }
+    let generated = Generated::default();
+    Study { plan, cells, copies, gans: vec![gan], galleries, generated, digests }
 }
 
 fn gallery(title: &str, task: &str, images: usize, level: u8) -> Gallery {

@@ -22,6 +22,7 @@ use crate::plan::InputRef;
 use crate::plan::Plan;
 use crate::plan::Task;
 use crate::plan::TaskId;
+use crate::report::Generated;
 use crate::report::gallery;
 use crate::stage::Role;
 
@@ -52,6 +53,8 @@ pub struct Study<'a> {
     pub gans: Vec<TrainedGan>,
     /// Real images beside those of each GAN; empty where only the cells were read.
     pub galleries: Vec<Gallery>,
+    /// What became of generated images; empty where only the cells were read.
+    pub generated: Generated,
     /// Digests of what was made: task -> output port -> artifact.
     pub digests: BTreeMap<TaskId, BTreeMap<String, Digest>>,
 }
@@ -153,10 +156,10 @@ impl<'a> Study<'a> {
         let cells = outputs_of(plan, Scores::TYPE)
             .map(|output| read_cell(plan, output, &gans[output.task.0], find))
             .collect::<Result<_, _>>()?;
-        let nothing = (Vec::new(), Vec::new(), BTreeMap::new());
-        let (gans, galleries, digests) = nothing;
+        let (gans, galleries) = (Vec::new(), Vec::new());
+        let (generated, digests) = (Generated::default(), BTreeMap::new());
         let copies = copies(plan, find);
-        Ok(Self { plan, cells, copies, gans, galleries, digests })
+        Ok(Self { plan, cells, copies, gans, galleries, generated, digests })
     }
 
     /// Returns the tasks whose scores a table shows.
@@ -173,6 +176,7 @@ impl<'a> Study<'a> {
             }
         }
         study.galleries = gallery::read(plan, find)?;
+        study.generated = Generated::read(plan, find)?;
         for task in &plan.tasks {
             for port in &task.ports.outputs {
                 if let Some(found) = find(InputRef { task: task.id, port: port.name }) {

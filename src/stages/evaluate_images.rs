@@ -128,8 +128,28 @@ impl Stage for EvaluateImages {
                  compare it with none of other numbers, and take the kernel distance"
             ));
         }
+        if let Some(warning) = hidden_by_spread(&quality.all) {
+            cx.observer.warn(&warning);
+        }
         Ok(Outputs { quality })
     }
+}
+
+/// Returns a warning where the kernel distance of generated images is no more than its spread over subsets away from
+/// that of held-out ones, or from 0 where there are none.
+fn hidden_by_spread(Measured { whole, yardstick }: &Measured) -> Option<String> {
+    let held_out = yardstick.as_ref().map(|yardstick| yardstick.held_out.fidelity);
+    let Fidelity { kid, kid_deviation, .. } = whole.fidelity;
+    let (kid, other) = (kid?, held_out.map_or(Some(0.0), |held_out| held_out.kid)?);
+    let spread = kid_deviation?.max(held_out.and_then(|one| one.kid_deviation).unwrap_or(0.0));
+    let to =
+        if held_out.is_some() { format!("{other:.3} of held-out images") } else { "0".to_owned() };
+    ((kid - other).abs() < 2.0 * spread).then(|| {
+        format!(
+            "the kernel distance of {kid:.3} is not farther from {to} than twice its spread over subsets, {spread:.3}: \
+             so few images do not tell the difference"
+        )
+    })
 }
 
 /// Images, and where they lie.

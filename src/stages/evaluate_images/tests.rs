@@ -6,9 +6,14 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::EvaluateImages;
+use super::hidden_by_spread;
+use crate::artifact::Compared;
 use crate::artifact::ImageSet;
+use crate::artifact::Measured;
 use crate::artifact::Partition;
 use crate::artifact::Quality;
+use crate::artifact::Yardstick;
+use crate::measure::Fidelity;
 use crate::seed::Seed;
 use crate::stage::Counts;
 use crate::stage::Forecast;
@@ -99,7 +104,7 @@ fn held_out_images_are_held_against_as_many_generated_ones() {
     inputs.push(("held_out", vec![&unseen]));
     let params = json!({"neighbours": 2, "subsets": 3});
     let found = measured(params.clone(), inputs.clone());
-    let counts = |found: &crate::artifact::Measured| {
+    let counts = |found: &Measured| {
         let yardstick = found.yardstick.as_ref().unwrap();
         let generated = yardstick.generated.as_ref().unwrap().fidelity.fake;
         (found.whole.fidelity.fake, yardstick.held_out.fidelity.fake, generated)
@@ -163,4 +168,25 @@ fn features_come_from_one_place() {
         (sources[0].name.as_str(), sources[0].param.as_str()),
         ("net.pt", "features.script.file")
     );
+}
+
+#[test]
+fn a_kernel_distance_that_its_spread_hides_is_told() {
+    let of = |kid, deviation| Compared {
+        fidelity: Fidelity { kid: Some(kid), kid_deviation: deviation, ..Fidelity::none(30, 20) },
+        likeness: None,
+        real_likeness: None,
+        memorisation: None,
+    };
+    let beside = |whole, held_out| {
+        let yardstick = Some(Yardstick { held_out, generated: None });
+        hidden_by_spread(&Measured { whole, yardstick })
+    };
+    let alone = |whole| hidden_by_spread(&Measured { whole, yardstick: None });
+    insta::assert_snapshot!(alone(of(0.5, Some(0.3))).unwrap(), @"the kernel distance of 0.500 is not farther from 0 than twice its spread over subsets, 0.300: so few images do not tell the difference");
+    insta::assert_snapshot!(beside(of(150.0, Some(10.0)), of(-140.0, Some(175.0))).unwrap(), @"the kernel distance of 150.000 is not farther from -140.000 of held-out images than twice its spread over subsets, 175.000: so few images do not tell the difference");
+    assert_eq!(alone(of(0.5, Some(0.2))), None);
+    assert_eq!(beside(of(0.5, Some(0.2)), of(0.0, Some(0.1))), None);
+    // Without a spread nothing is known of it.
+    assert_eq!(alone(of(0.5, None)), None);
 }
