@@ -6,6 +6,7 @@ pub mod accuracy;
 mod answers;
 pub mod assignment;
 pub mod auc;
+mod block;
 pub mod calibration;
 pub mod clusters;
 pub mod components;
@@ -33,6 +34,7 @@ pub mod resampling;
 mod scalar;
 pub mod structure;
 pub mod student;
+mod tile;
 
 pub use answers::Answers;
 pub use fidelity::Fidelity;

@@ -3,102 +3,112 @@
 //! Knows distances by what they are not below and not above; where too many rows may be near, and in the end, by the
 //! exact ones.
 
-use crate::measure::pairs::is_far;
 use crate::measure::pairs::squared;
 
-/// Candidates for each of the nearest that are worth waiting with.
+/// Candidates that are worth waiting with before the far ones are forgotten.
+const SOME: usize = 16;
+/// For each of the nearest, those that may be left then before their distances decide.
 const MANY: usize = 64;
 
 /// The rows that may be among the nearest of one.
 pub(super) struct Nearest {
-    /// The `k` smallest numbers that squared distances are known not to exceed, in order; whatever is farther than the
-    /// last of them is none of the nearest.
-    most: Vec<f32>,
-    /// Numbers of rows, and what their squared distances are not below.
-    candidates: Vec<(usize, f32)>,
+    k: usize,
+    /// A distance that those of the nearest do not exceed.
+    bound: f64,
+    candidates: Vec<Candidate>,
+    /// So many candidates are too many.
+    enough: usize,
+}
+
+/// A row that may be near.
+struct Candidate {
+    row: usize,
+    /// Its distance is not below this.
+    least: f64,
+    /// Nor above this.
+    most: f64,
 }
 
 impl Nearest {
     /// Returns the `k` nearest of which nothing is known but that none is farther than a bound.
-    pub(super) fn of(k: usize, bound: f32) -> Self {
-        Self { most: vec![bound; k], candidates: Vec::new() }
+    pub(super) fn of(k: usize, bound: f64) -> Self {
+        Self { k, bound, candidates: Vec::new(), enough: SOME.max(2 * k) }
     }
 
     /// Returns the same number of nearest rows, of which nothing is known but the bound.
     pub(super) fn bounded(&self) -> Self {
-        Self::of(self.most.len(), self.bound())
+        Self::of(self.k, self.bound)
     }
 
-    /// Returns a squared distance that those of the nearest do not exceed.
-    pub(super) fn bound(&self) -> f32 {
-        self.most.last().copied().unwrap_or(f32::INFINITY)
+    /// Returns a distance that those of the nearest do not exceed.
+    pub(super) fn bound(&self) -> f64 {
+        self.bound
     }
 
-    /// Takes note of a row, of which it is known what its squared distance is not below and not above. Where very many
-    /// rows may be among the nearest of the row `own`, as where all are alike, their distances decide.
+    /// Takes note of a row, of which it is known what its distance to the row `own` is not below and not above.
     pub(super) fn see(
         &mut self,
         row: usize,
-        [least, most]: [f32; 2],
+        [least, most]: [f64; 2],
         own: usize,
         rows: &[Vec<f64>],
     ) {
-        if is_far(least, self.bound()) {
-            return;
-        }
-        self.candidates.push((row, least));
-        self.narrow(most);
-        let many = MANY * self.most.len();
-        if self.candidates.len() > many {
-            self.forget_far_ones();
-            if self.candidates.len() > many / 2 {
-                self.settle(own, rows);
+        if least <= self.bound {
+            if self.candidates.is_empty() {
+                self.candidates.reserve(self.enough);
+            }
+            self.candidates.push(Candidate { row, least, most });
+            if self.candidates.len() >= self.enough {
+                self.forget_far_ones(own, rows);
             }
         }
     }
 
-    /// Adds what was found among other rows.
-    pub(super) fn merge(&mut self, other: Self) {
-        other.most.into_iter().for_each(|most| self.narrow(most));
-        self.candidates.extend(other.candidates);
-        self.forget_far_ones();
+    /// Keeps those that may be among the nearest. Where these are very many, as where all are alike, their distances
+    /// decide.
+    fn forget_far_ones(&mut self, own: usize, rows: &[Vec<f64>]) {
+        self.lower_the_bound();
+        self.candidates.retain(|one| one.least <= self.bound);
+        if self.candidates.len() > MANY * self.k {
+            for one in &mut self.candidates {
+                let apart = squared(&rows[own], &rows[one.row]).sqrt();
+                (one.least, one.most) = (apart.next_down(), apart.next_up());
+            }
+            self.lower_the_bound();
+            self.candidates.truncate(self.k);
+        }
+        self.enough = SOME.max(2 * self.k).max(2 * self.candidates.len());
     }
 
-    /// Returns the squared distance of the `k`-th nearest.
-    pub(super) fn kth(&self, own: usize, rows: &[Vec<f64>]) -> f64 {
-        self.exact(own, rows)[self.most.len() - 1].0
-    }
-
-    fn narrow(&mut self, most: f32) {
-        if most < self.bound() {
-            let place = self.most.partition_point(|one| *one <= most);
-            self.most.insert(place, most);
-            self.most.pop();
+    /// Lowers the bound to the distance that so many candidates do not exceed, and puts these first.
+    fn lower_the_bound(&mut self) {
+        if self.candidates.len() >= self.k {
+            let by_most = |a: &Candidate, b: &Candidate| a.most.total_cmp(&b.most);
+            let (_, kth, _) = self.candidates.select_nth_unstable_by(self.k - 1, by_most);
+            self.bound = self.bound.min(kth.most);
         }
     }
+}
 
-    fn forget_far_ones(&mut self) {
-        let bound = self.bound();
-        self.candidates.retain(|(_, least)| !is_far(*least, bound));
+/// Returns the squared distance of the `k`-th nearest among what was found in several places.
+pub(super) fn kth<'a>(
+    k: usize,
+    parts: impl Iterator<Item = &'a Nearest> + Clone,
+    squared: impl Fn(usize) -> f64,
+) -> f64 {
+    let bound = parts.clone().map(Nearest::bound).fold(f64::INFINITY, f64::min);
+    let candidates = parts.flat_map(|part| &part.candidates).filter(|one| one.least <= bound);
+    let mut candidates: Vec<&Candidate> = candidates.collect();
+    candidates.sort_unstable_by(|a, b| a.least.total_cmp(&b.least));
+    let mut nearest: Vec<f64> = Vec::with_capacity(k + 1);
+    for one in candidates {
+        if nearest.len() == k && one.least * one.least > nearest[k - 1] {
+            break;
+        }
+        let apart = squared(one.row);
+        let place = nearest.partition_point(|near| near.total_cmp(&apart).is_le());
+        nearest.insert(place, apart);
+        nearest.truncate(k);
     }
-
-    /// Returns the squared distance of each candidate and its number, the nearest first.
-    fn exact(&self, own: usize, rows: &[Vec<f64>]) -> Vec<(f64, usize)> {
-        let candidates = self.candidates.iter();
-        let mut exact: Vec<(f64, usize)> =
-            candidates.map(|(other, _)| (squared(&rows[own], &rows[*other]), *other)).collect();
-        exact.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        exact
-    }
-
-    /// Keeps the nearest candidates, of which there are more than enough.
-    fn settle(&mut self, own: usize, rows: &[Vec<f64>]) {
-        let bound = self.bound();
-        let mut exact = self.exact(own, rows);
-        exact.truncate(self.most.len());
-        let most = exact.iter().map(|(apart, _)| (*apart as f32).next_up().min(bound));
-        self.most = most.collect();
-        let least = exact.into_iter().map(|(apart, row)| (row, (apart as f32).next_down()));
-        self.candidates = least.collect();
-    }
+    nearest[k - 1]
 }

@@ -1,75 +1,83 @@
 //! Distances between all rows of two lists, tile by tile, without any of them being kept.
 //!
-//! Approach: `|a - b|^2 = |a|^2 + |b|^2 - 2 a b` in single precision, as products of matrices, between two bounds
-//! on how wrong it may be. Where these settle a question about a distance they answer it, and otherwise the distance
-//! itself in double precision does: the answers are those of the exact numbers.
+//! Where bounds on a distance settle a question about it they answer it, and otherwise the distance itself in double
+//! precision does: the answers are those of the exact numbers.
 
+use std::iter;
 use std::ops::Range;
 
-use faer::Accum;
-use faer::Mat;
-use faer::Par;
-use faer::linalg::matmul::matmul;
+use pulp::Arch;
+use pulp::NullaryFnOnce;
 use rayon::iter::IndexedParallelIterator;
+use rayon::iter::IntoParallelIterator;
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
+use crate::measure::block::Block;
+use crate::measure::nearest;
 use crate::measure::nearest::Nearest;
+use crate::measure::tile::Bytes;
+use crate::measure::tile::TILE;
+use crate::measure::tile::Tile;
 
-/// Rows of either side whose distances are handled at once by one thread.
-const TILE: usize = 512;
-/// Pairs that are looked at together: mostly all of them are too far apart.
-const PIECE: usize = 16;
+/// Rows that are asked for the middle of their numbers.
+const ASKED: usize = 64;
 
 /// Rows, made ready to be compared.
 pub(super) struct Points<'a> {
     rows: &'a [Vec<f64>],
+    bytes: Bytes,
     tiles: Vec<Tile>,
 }
 
-/// Some rows in single precision, less a centre.
-struct Tile {
-    /// Their numbers.
-    numbers: Range<usize>,
-    /// One in a row of the matrix.
-    flat: Mat<f32>,
-    /// One in a column.
-    upright: Mat<f32>,
-    /// Squared length of each, less how wrong it may make a distance, and plus that.
-    lengths: (Vec<f32>, Vec<f32>),
-}
-
-/// Two rows, whose squared distance is known to lie between two numbers; they say nothing where single precision is
-/// too narrow for them.
+/// Two rows, whose distance is known to lie between two numbers.
 pub(super) struct Pair<'a> {
     /// Number of the row of one list.
     pub(super) row: usize,
     /// Number of the row of the other list.
     pub(super) other: usize,
-    /// The squared distance is not below this.
-    pub(super) least: f32,
+    /// The distance is not below this.
+    least: f64,
     /// Nor above this.
-    pub(super) most: f32,
+    most: f64,
     lists: [&'a [Vec<f64>]; 2],
 }
 
 /// Returns the squared distance of two rows.
 pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+    Arch::new().dispatch(Squared(a, b))
 }
 
-/// Returns whether a number is above a bound; none is above none.
-pub(super) fn is_far(least: f32, bound: f32) -> bool {
-    least > bound
+/// Finds the squared distance of two rows.
+struct Squared<'a>(&'a [f64], &'a [f64]);
+
+impl NullaryFnOnce for Squared<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        // Sums side by side, which the compiler turns into vector instructions.
+        const LANES: usize = 16;
+        let mut sums = [0.0; LANES];
+        let (a, rest_of_a) = self.0.as_chunks::<LANES>();
+        let (b, rest_of_b) = self.1.as_chunks::<LANES>();
+        for (a, b) in a.iter().zip(b) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += (a - b) * (a - b);
+            }
+        }
+        let rest = rest_of_a.iter().zip(rest_of_b).map(|(a, b)| (a - b) * (a - b));
+        sums.into_iter().sum::<f64>() + rest.sum::<f64>()
+    }
 }
 
 impl Pair<'_> {
     /// Returns whether both are nearer than a squared distance.
     pub(super) fn is_within(&self, reach: f64) -> bool {
-        if f64::from(self.least) >= reach {
+        if self.least * self.least >= reach {
             false
-        } else if f64::from(self.most) < reach {
+        } else if self.most * self.most < reach {
             true
         } else {
             squared(&self.lists[0][self.row], &self.lists[1][self.other]) < reach
@@ -77,23 +85,14 @@ impl Pair<'_> {
     }
 }
 
-impl Tile {
-    fn of(first: usize, rows: &[Vec<f64>], centre: &[f64]) -> Self {
-        let upright =
-            Mat::from_fn(centre.len(), rows.len(), |at, row| (rows[row][at] - centre[at]) as f32);
-        let lengths = upright.col_iter().map(|row| row.squared_norm_l2());
-        let lengths = lengths.map(|length| bounds(length, centre.len() as f32)).unzip();
-        let numbers = first..first + rows.len();
-        Self { numbers, flat: upright.transpose().to_owned(), upright, lengths }
-    }
-}
-
 impl<'a> Points<'a> {
     /// Prepares rows around a centre, which is the same for all that are compared.
     pub(super) fn of(rows: &'a [Vec<f64>], centre: &[f64]) -> Self {
+        let bytes = Bytes::of_width(centre.len());
         let tiles = rows.par_chunks(TILE).enumerate();
-        let tiles = tiles.map(|(number, rows)| Tile::of(number * TILE, rows, centre)).collect();
-        Self { rows, tiles }
+        let of = |(number, rows)| Tile::of(number * TILE, rows, centre, &bytes);
+        let tiles = tiles.map(of).collect();
+        Self { rows, bytes, tiles }
     }
 
     /// Shows each row of another list together with the rows of this one that are near enough to matter; what is made of
@@ -105,131 +104,116 @@ impl<'a> Points<'a> {
         reach: [&[f64]; 2],
         see: impl Fn(&mut T, &Pair<'_>) + Sync,
     ) -> Vec<T> {
-        let rounded_up = |reach: &[f64]| -> Vec<f32> {
-            reach.iter().map(|reach| (*reach as f32).next_up()).collect()
-        };
-        let reach = reach.map(rounded_up);
-        let of = |theirs: &Tile| {
+        let lists = [self.rows, others.rows];
+        let reach = reach.map(|reach| reach.iter().map(|reach| reach.sqrt()).collect::<Vec<f64>>());
+        let of = |room: &mut Vec<i32>, theirs: &Tile| {
             let mut answers: Vec<T> = Vec::new();
-            answers.resize_with(theirs.numbers.len(), T::default);
-            let mut products = Mat::zeros(TILE, TILE);
+            answers.resize_with(theirs.len(), T::default);
             for ours in &self.tiles {
                 let reach = [&reach[0][ours.numbers.clone()], &reach[1][theirs.numbers.clone()]];
-                let lists = [self.rows, others.rows];
-                compare([ours, theirs], lists, reach, &mut products, |pair| {
-                    see(&mut answers[pair.other - theirs.numbers.start], pair);
+                let block = Block::of([ours, theirs], &self.bytes, room);
+                block.near(reach, |[row, other], [least, most]| {
+                    let (row, at) = (ours.numbers.start + row, theirs.numbers.start + other);
+                    see(&mut answers[other], &Pair { row, other: at, least, most, lists });
                 });
             }
             answers
         };
-        others.tiles.par_iter().flat_map_iter(of).collect()
+        let answers: Vec<Vec<T>> = others.tiles.par_iter().map_init(room, of).collect();
+        answers.into_iter().flatten().collect()
     }
 
     /// Returns the squared distance of each row to its `k`-th nearest other one; there are more than `k`.
     pub(super) fn reach(&self, k: usize) -> Vec<f64> {
         // Most rows are out of the question once a few are known. What a tile says of another, that says of it too.
-        let same: Vec<[&Tile; 2]> = self.tiles.iter().map(|tile| [tile, tile]).collect();
+        let known = self.tiles.par_iter().map_init(room, |room, tile| self.within(tile, k, room));
+        let known: Vec<Vec<Nearest>> = known.collect();
+        let known: Vec<Nearest> = known.into_iter().flatten().collect();
         let later = |number: usize| self.tiles[number + 1..].iter();
         let pairs = self.tiles.iter().enumerate();
         let pairs = pairs.flat_map(|(number, one)| later(number).map(move |other| [one, other]));
         let pairs: Vec<[&Tile; 2]> = pairs.collect();
-        let unknown = self.rows.iter().map(|_| Nearest::of(k, f32::INFINITY)).collect();
-        let found = self.nearest(&pairs, self.nearest(&same, unknown));
-        found.par_iter().enumerate().map(|(row, near)| near.kth(row, self.rows)).collect()
-    }
-
-    /// Adds what some pairs of tiles say of the nearest of each row to what is known.
-    fn nearest(&self, pairs: &[[&Tile; 2]], known: Vec<Nearest>) -> Vec<Nearest> {
         let share = pairs.len().div_ceil(rayon::current_num_threads()).max(1);
         let found = pairs.par_chunks(share).map(|pairs| {
             let mut found: Vec<Nearest> = known.iter().map(Nearest::bounded).collect();
-            let mut products = Mat::zeros(TILE, TILE);
+            let mut room = room();
             for tiles in pairs {
-                self.meet(*tiles, &mut found, &mut products);
+                self.between(*tiles, &mut found, &mut room);
             }
             found
         });
-        let merged = |mut one: Vec<Nearest>, other: Vec<Nearest>| {
-            one.iter_mut().zip(other).for_each(|(one, other)| one.merge(other));
-            one
+        let found: Vec<Vec<Nearest>> = found.collect();
+        let of = |row: usize| {
+            let parts = iter::once(&known).chain(&found).map(|found| &found[row]);
+            nearest::kth(k, parts, |other| squared(&self.rows[row], &self.rows[other]))
         };
-        found.reduce_with(merged).into_iter().fold(known, merged)
+        (0..self.rows.len()).into_par_iter().map(of).collect()
     }
 
-    /// Takes note of what a pair of tiles says.
-    fn meet(&self, tiles: [&Tile; 2], found: &mut [Nearest], products: &mut Mat<f32>) {
-        let is_same = tiles[0].numbers == tiles[1].numbers;
-        let bounds = tiles.map(|tile| {
-            found[tile.numbers.clone()].iter().map(Nearest::bound).collect::<Vec<f32>>()
-        });
-        let lists = [self.rows; 2];
-        compare(tiles, lists, [&bounds[0], &bounds[1]], products, |pair| {
-            let Pair { row, other, least, most, .. } = *pair;
-            if row != other {
-                found[other].see(row, [least, most], other, self.rows);
-                if !is_same {
-                    found[row].see(other, [least, most], row, self.rows);
-                }
+    /// Returns what a tile says of the nearest of each of its rows.
+    fn within(&self, tile: &Tile, k: usize, room: &mut [i32]) -> Vec<Nearest> {
+        let block = Block::of([tile, tile], &self.bytes, room);
+        let mut found: Vec<Nearest> =
+            (0..tile.len()).map(|row| Nearest::of(k, block.kth(row, k))).collect();
+        // Each pair is met twice, once for each of its rows.
+        let reach: Vec<f64> = found.iter().map(Nearest::bound).collect();
+        block.near([&vec![0.0; tile.len()], &reach], |[row, own], apart| {
+            if row != own {
+                let (number, of) = (tile.numbers.start + row, tile.numbers.start + own);
+                found[own].see(number, apart, of, self.rows);
             }
         });
+        found
     }
-}
 
-/// Shows those pairs of two tiles of which it is not clear at once that they are farther apart than the larger of both
-/// reaches.
-fn compare(
-    [ours, theirs]: [&Tile; 2],
-    lists: [&[Vec<f64>]; 2],
-    reach: [&[f32]; 2],
-    products: &mut Mat<f32>,
-    mut see: impl FnMut(&Pair<'_>),
-) {
-    let (height, width) = (ours.numbers.len(), theirs.numbers.len());
-    let all = products.as_mut().submatrix_mut(0, 0, height, width);
-    matmul(all, Accum::Replace, &ours.flat, &theirs.upright, 1.0, Par::Seq);
-    for at in 0..width {
-        let (other, far) = (theirs.numbers.start + at, reach[1][at]);
-        let (low, high) = (theirs.lengths.0[at], theirs.lengths.1[at]);
-        let is_out = |least: f32, reach: f32| is_far(least, reach) & is_far(least, far);
-        let pieces =
-            products.col_as_slice(at)[..height].chunks(PIECE).zip(ours.lengths.0.chunks(PIECE));
-        let pieces = pieces.zip(reach[0].chunks(PIECE)).zip((0..).step_by(PIECE));
-        for (((products, lengths), reach), first) in pieces {
-            let all = products.iter().zip(lengths).zip(reach);
-            let all = all.map(|((product, least), reach)| (least + low - 2.0 * product, *reach));
-            if all.clone().fold(true, |are_out, (least, reach)| are_out & is_out(least, reach)) {
-                continue;
+    /// Takes note of what two tiles say of the nearest of each other's rows.
+    fn between(&self, tiles: [&Tile; 2], found: &mut [Nearest], room: &mut [i32]) {
+        let block = Block::of(tiles, &self.bytes, room);
+        let [ours, theirs] = tiles.map(|tile| tile.numbers.clone());
+        let bounds = |numbers: &Range<usize>| -> Vec<f64> {
+            found[numbers.clone()].iter().map(Nearest::bound).collect()
+        };
+        let reach = [bounds(&ours), bounds(&theirs)];
+        block.near([&reach[0], &reach[1]], |[of, place], apart| {
+            let (row, other) = (ours.start + of, theirs.start + place);
+            // Mostly it is near to one of them only.
+            if apart[0] <= reach[1][place] {
+                found[other].see(row, apart, other, self.rows);
             }
-            for ((least, reach), place) in all.zip(first..) {
-                if !is_out(least, reach) {
-                    let most = ours.lengths.1[place] + high - 2.0 * products[place - first];
-                    see(&Pair { row: ours.numbers.start + place, other, least, most, lists });
-                }
+            if apart[0] <= reach[0][of] {
+                found[row].see(other, apart, row, self.rows);
             }
-        }
+        });
     }
 }
 
-/// Returns the squared length of a row of `d` numbers, less and plus how wrong it may make a distance: none where single
-/// precision is too narrow.
-fn bounds(length: f32, d: f32) -> (f32, f32) {
-    if length > f32::MAX / 8.0 {
-        return (f32::NAN, f32::NAN);
-    }
-    // A product of two rows is `d` roundings of a sum of `d` terms, whose sizes sum to no more than half of both
-    // squared lengths, and counts twice; 16 are for the roundings of the numbers themselves. What is next to
-    // nothing is rounded otherwise.
-    let error = (d + 16.0) * (1.0 + d * f32::EPSILON) * (f32::EPSILON * length + f32::MIN_POSITIVE);
-    (length - error, length + error)
+/// Returns room for the products of two tiles.
+fn room() -> Vec<i32> {
+    vec![0; TILE * TILE]
 }
 
-/// Returns a centre for rows of one width: their mean.
+/// Returns a centre for rows of one width, around which their numbers are small: the mean, moved along the diagonal to
+/// where as much of a row is above as below it. What a network puts out is seldom below nought and may be far above.
 pub(super) fn centre(rows: &[Vec<f64>]) -> Vec<f64> {
-    let mut sum = vec![0.0; rows.first().map_or(0, Vec::len)];
+    let mut centre = vec![0.0; rows.first().map_or(0, Vec::len)];
     for row in rows {
-        sum.iter_mut().zip(row).for_each(|(sum, one)| *sum += one);
+        centre.iter_mut().zip(row).for_each(|(sum, one)| *sum += one);
     }
-    sum.into_iter().map(|sum| sum / rows.len() as f64).collect()
+    centre.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
+    let middle = |row: &Vec<f64>| {
+        let apart = row.iter().zip(&centre).map(|(one, centre)| one - centre);
+        let (least, most) = apart.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), one| {
+            (one.min(least), one.max(most))
+        });
+        f64::midpoint(least, most)
+    };
+    let mut middles: Vec<f64> =
+        rows.iter().step_by(rows.len().div_ceil(ASKED).max(1)).map(middle).collect();
+    middles.sort_by(f64::total_cmp);
+    if let Some(middle) = middles.get(middles.len() / 2).filter(|middle| middle.is_finite()) {
+        centre.iter_mut().for_each(|one| *one += middle);
+    }
+    centre
 }
 
 #[cfg(test)]
@@ -240,10 +224,10 @@ mod tests {
     use proptest::prelude::proptest;
 
     use super::Points;
-    use super::TILE;
     use super::centre;
     use super::squared;
     use crate::measure::noise::rows;
+    use crate::measure::tile::TILE;
 
     proptest! {
         #[test]
@@ -253,12 +237,16 @@ mod tests {
             shift in -1e6..1e6_f64,
             // Single precision is too narrow for some.
             scale in prop_oneof![Just(1.0), Just(1e-22), Just(1e-40), Just(1e13), Just(1e30)],
+            uneven in prop_oneof![Just(1.0), Just(10.0), Just(1e6)],
             seed in 0_u64..1000,
         ) {
             let scaled = |rows: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-                rows.iter().map(|row| row.iter().map(|one| scale * one).collect()).collect()
+                let sizes = [1.0, 1.0, uneven, 1.0 / uneven, 0.0].into_iter().cycle();
+                let rows = rows.iter().zip(sizes);
+                rows.map(|(row, size)| row.iter().map(|one| scale * size * one).collect()).collect()
             };
-            // Far from the origin and with rows that come twice, where rough distances say least.
+            // Far from the origin, with rows that come twice and with some that are far longer than others, where rough
+            // distances say least.
             let mut these = scaled(rows(count, width, shift, seed));
             these.extend_from_within(..2);
             let those = scaled(rows(9, width, shift + 0.5, seed + 1));
