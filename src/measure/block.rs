@@ -3,7 +3,10 @@
 //! Approach: `|a' - b'|^2 = |a'|^2 + |b'|^2 - 2 a'b'` for rows as they were rounded, and by the triangle inequality no
 //! distance is farther from that than both rows from what they were rounded to.
 
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide registers")]
+
 use std::ops::BitOr;
+use std::ptr;
 
 use pulp::Arch;
 use pulp::NullaryFnOnce;
@@ -42,7 +45,7 @@ impl<'a> Block<'a> {
         }
         let products = &self.products[at * ours.len()..][..ours.len()];
         let (length, step) = (theirs.lengths[1][at], 2.0 * theirs.steps[at]);
-        let itself = (ours.numbers == theirs.numbers).then_some(at);
+        let itself = ptr::eq(ours, theirs).then_some(at);
         let mut least = Arch::new().dispatch(Least { ours, products, length, step, itself });
         let kth = *least.select_nth_unstable_by(k - 1, f32::total_cmp).1;
         f64::from(kth).max(0.0).sqrt() + f64::from(theirs.errors[at]) + f64::from(ours.worst)
@@ -172,7 +175,7 @@ fn scan(
     near: &mut Vec<usize>,
 ) {
     // What is no number is not above nought either.
-    let is_near = |margin: f32| u32::from(!(margin > 0.0));
+    let is_near = |margin: f32| 1 - u32::from(margin > 0.0);
     let (mut margins, mut count) = ([1.0; PIECE], 0);
     let lanes = margins.iter_mut().zip(products).zip(excess).zip(lengths).zip(steps).zip(reaches);
     for (((((margin, product), excess), length), size), reach) in lanes {

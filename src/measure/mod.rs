@@ -24,6 +24,7 @@ mod matrices;
 mod measures;
 pub mod memorisation;
 mod nearest;
+pub mod neighbours;
 #[cfg(test)]
 mod noise;
 pub mod paired;

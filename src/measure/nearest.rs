@@ -3,7 +3,7 @@
 //! Knows distances by what they are not below and not above; where too many rows may be near, and in the end, by the
 //! exact ones.
 
-use crate::measure::pairs::squared;
+use std::cmp::Ordering;
 
 /// Candidates that are worth waiting with before the far ones are forgotten.
 const SOME: usize = 16;
@@ -45,13 +45,18 @@ impl Nearest {
         self.bound
     }
 
-    /// Takes note of a row, of which it is known what its distance to the row `own` is not below and not above.
+    /// Takes note of a distance that those of the nearest do not exceed.
+    pub(super) fn tighten(&mut self, bound: f64) {
+        self.bound = self.bound.min(bound);
+    }
+
+    /// Takes note of a row, of which it is known what its distance is not below and not above; `squared` is the exact
+    /// one of a row.
     pub(super) fn see(
         &mut self,
         row: usize,
         [least, most]: [f64; 2],
-        own: usize,
-        rows: &[Vec<f64>],
+        squared: impl Fn(usize) -> f64,
     ) {
         if least <= self.bound {
             if self.candidates.is_empty() {
@@ -59,23 +64,27 @@ impl Nearest {
             }
             self.candidates.push(Candidate { row, least, most });
             if self.candidates.len() >= self.enough {
-                self.forget_far_ones(own, rows);
+                self.forget_far_ones(squared);
             }
         }
     }
 
     /// Keeps those that may be among the nearest. Where these are very many, as where all are alike, their distances
     /// decide.
-    fn forget_far_ones(&mut self, own: usize, rows: &[Vec<f64>]) {
+    fn forget_far_ones(&mut self, squared: impl Fn(usize) -> f64) {
         self.lower_the_bound();
         self.candidates.retain(|one| one.least <= self.bound);
         if self.candidates.len() > MANY * self.k {
-            for one in &mut self.candidates {
-                let apart = squared(&rows[own], &rows[one.row]).sqrt();
-                (one.least, one.most) = (apart.next_down(), apart.next_up());
-            }
+            let rows = self.candidates.iter().map(|one| one.row);
+            let mut exact: Vec<(f64, usize)> = rows.map(|row| (squared(row), row)).collect();
+            exact.select_nth_unstable_by(self.k - 1, in_order);
+            exact.truncate(self.k);
+            let candidate = |(squared, row): (f64, usize)| {
+                let apart = squared.sqrt();
+                Candidate { row, least: apart.next_down(), most: apart.next_up() }
+            };
+            self.candidates = exact.into_iter().map(candidate).collect();
             self.lower_the_bound();
-            self.candidates.truncate(self.k);
         }
         self.enough = SOME.max(2 * self.k).max(2 * self.candidates.len());
     }
@@ -90,25 +99,31 @@ impl Nearest {
     }
 }
 
-/// Returns the squared distance of the `k`-th nearest among what was found in several places.
-pub(super) fn kth<'a>(
+/// Returns the squared distances and numbers of the `k` nearest among what was found in several places, or of all if
+/// there are fewer, in order; `squared` is the exact distance of a row.
+pub(super) fn exact<'a>(
     k: usize,
     parts: impl Iterator<Item = &'a Nearest> + Clone,
     squared: impl Fn(usize) -> f64,
-) -> f64 {
+) -> Vec<(f64, usize)> {
     let bound = parts.clone().map(Nearest::bound).fold(f64::INFINITY, f64::min);
     let candidates = parts.flat_map(|part| &part.candidates).filter(|one| one.least <= bound);
     let mut candidates: Vec<&Candidate> = candidates.collect();
     candidates.sort_unstable_by(|a, b| a.least.total_cmp(&b.least));
-    let mut nearest: Vec<f64> = Vec::with_capacity(k + 1);
+    let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(k + 1);
     for one in candidates {
-        if nearest.len() == k && one.least * one.least > nearest[k - 1] {
+        if nearest.len() == k && one.least * one.least > nearest[k - 1].0 {
             break;
         }
-        let apart = squared(one.row);
-        let place = nearest.partition_point(|near| near.total_cmp(&apart).is_le());
-        nearest.insert(place, apart);
+        let found = (squared(one.row), one.row);
+        let place = nearest.partition_point(|near| in_order(near, &found).is_le());
+        nearest.insert(place, found);
         nearest.truncate(k);
     }
-    nearest[k - 1]
+    nearest
+}
+
+/// Compares two rows by their distances, and equally far ones by their numbers.
+fn in_order(a: &(f64, usize), b: &(f64, usize)) -> Ordering {
+    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
 }

@@ -145,9 +145,44 @@ impl<'a> Points<'a> {
         let found: Vec<Vec<Nearest>> = found.collect();
         let of = |row: usize| {
             let parts = iter::once(&known).chain(&found).map(|found| &found[row]);
-            nearest::kth(k, parts, |other| squared(&self.rows[row], &self.rows[other]))
+            nearest::exact(k, parts, |other| self.apart(row, other))[k - 1].0
         };
         (0..self.rows.len()).into_par_iter().map(of).collect()
+    }
+
+    /// Returns for each row of another list the squared distances and numbers of its `k` nearest of this one, or of all
+    /// if there are fewer, the nearest first and the lower number of equally near ones first.
+    pub(super) fn nearest_to(&self, others: &Points<'_>, k: usize) -> Vec<Vec<(f64, usize)>> {
+        let of = |room: &mut Vec<i32>, theirs: &Tile| {
+            let mut found: Vec<Nearest> =
+                theirs.numbers.clone().map(|_| Nearest::of(k, f64::INFINITY)).collect();
+            let squared = |other: usize, row: usize| {
+                squared(&others.rows[theirs.numbers.start + other], &self.rows[row])
+            };
+            for ours in &self.tiles {
+                let block = Block::of([ours, theirs], &self.bytes, room);
+                if ours.numbers.start == 0 {
+                    let bounds = (0..theirs.len()).map(|other| block.kth(other, k));
+                    found.iter_mut().zip(bounds).for_each(|(near, bound)| near.tighten(bound));
+                }
+                let reach: Vec<f64> = found.iter().map(Nearest::bound).collect();
+                block.near([&vec![0.0; ours.len()], &reach], |[row, other], apart| {
+                    let row = ours.numbers.start + row;
+                    found[other].see(row, apart, |row| squared(other, row));
+                });
+            }
+            let found = found.iter().enumerate();
+            let exact =
+                |(other, near)| nearest::exact(k, iter::once(near), |row| squared(other, row));
+            found.map(exact).collect::<Vec<_>>()
+        };
+        let found: Vec<Vec<_>> = others.tiles.par_iter().map_init(room, of).collect();
+        found.into_iter().flatten().collect()
+    }
+
+    /// Returns the squared distance of two rows.
+    fn apart(&self, row: usize, other: usize) -> f64 {
+        squared(&self.rows[row], &self.rows[other])
     }
 
     /// Returns what a tile says of the nearest of each of its rows.
@@ -160,7 +195,7 @@ impl<'a> Points<'a> {
         block.near([&vec![0.0; tile.len()], &reach], |[row, own], apart| {
             if row != own {
                 let (number, of) = (tile.numbers.start + row, tile.numbers.start + own);
-                found[own].see(number, apart, of, self.rows);
+                found[own].see(number, apart, |other| self.apart(of, other));
             }
         });
         found
@@ -178,10 +213,10 @@ impl<'a> Points<'a> {
             let (row, other) = (ours.start + of, theirs.start + place);
             // Mostly it is near to one of them only.
             if apart[0] <= reach[1][place] {
-                found[other].see(row, apart, other, self.rows);
+                found[other].see(row, apart, |row| self.apart(other, row));
             }
             if apart[0] <= reach[0][of] {
-                found[row].see(other, apart, row, self.rows);
+                found[row].see(other, apart, |other| self.apart(row, other));
             }
         });
     }
@@ -199,7 +234,9 @@ pub(super) fn centre(rows: &[Vec<f64>]) -> Vec<f64> {
     for row in rows {
         centre.iter_mut().zip(row).for_each(|(sum, one)| *sum += one);
     }
-    centre.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
+    for sum in &mut centre {
+        *sum /= rows.len() as f64;
+    }
     let middle = |row: &Vec<f64>| {
         let apart = row.iter().zip(&centre).map(|(one, centre)| one - centre);
         let (least, most) = apart.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), one| {
@@ -211,7 +248,9 @@ pub(super) fn centre(rows: &[Vec<f64>]) -> Vec<f64> {
         rows.iter().step_by(rows.len().div_ceil(ASKED).max(1)).map(middle).collect();
     middles.sort_by(f64::total_cmp);
     if let Some(middle) = middles.get(middles.len() / 2).filter(|middle| middle.is_finite()) {
-        centre.iter_mut().for_each(|one| *one += middle);
+        for one in &mut centre {
+            *one += middle;
+        }
     }
     centre
 }

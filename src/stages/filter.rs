@@ -65,7 +65,7 @@ ports! {
 
 impl Stage for Filter {
     const KIND: &'static str = "filter";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "Keeps the best of generated images, and drops near copies of real ones and of each other.";
     const RUNNER: Runner = Runner::Torch;

@@ -66,7 +66,7 @@ ports! {
 
 impl Stage for Label {
     const KIND: &'static str = "label";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "Gives images their classes, by classifiers, by real neighbours, by a person or by what they were made to be.";
     const RUNNER: Runner = Runner::Torch;
     type Params = Params;

@@ -49,6 +49,7 @@ def reference(wish):
     import torch
     from prdc import compute_prdc
     from sklearn.decomposition import PCA
+    from sklearn.neighbors import NearestNeighbors
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -64,6 +65,9 @@ def reference(wish):
 
     compute_prdc(real[:50], fake[:50], NEIGHBOURS)
     numbers.update(timed("prdc", lambda: compute_prdc(real, fake, NEIGHBOURS)))
+    NearestNeighbors(n_neighbors=NEIGHBOURS).fit(real[:50]).kneighbors(fake[:50])
+    apart, _ = timed("near", lambda: NearestNeighbors(n_neighbors=NEIGHBOURS).fit(real).kneighbors(fake))
+    numbers["apart"] = apart.mean()
     tensors = torch.from_numpy(real), torch.from_numpy(fake)
     kid = timed(
         "kid",
@@ -110,6 +114,7 @@ def main():
     print("| --- | ---: | ---: | ---: | ---: |")
     titles = {
         "prdc": "precision, recall, density, coverage (prdc)",
+        "near": f"the nearest {NEIGHBOURS} of each (scikit-learn)",
         "kid": "KID, 100 subsets of 1,000 (torch-fidelity)",
         "fid": "FID (torch-fidelity)",
         "pca": f"{COMPONENTS} principal components (scikit-learn)",

@@ -14,6 +14,7 @@ use ablate::measure::frechet::frechet;
 use ablate::measure::kid;
 use ablate::measure::kid::Subset;
 use ablate::measure::manifold::manifold;
+use ablate::measure::neighbours::neighbours;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -49,16 +50,19 @@ fn main() {
         // As the others do, so that no time goes into the first use of anything.
         manifold(&real[..50], &fake[..50], wish.neighbours).unwrap();
         let (prdc, found) = timed(|| manifold(&real, &fake, wish.neighbours).unwrap());
+        let (near, found_near) = timed(|| neighbours(&fake, &real, wish.neighbours));
+        let apart: f64 = found_near.iter().flatten().map(|near| near.distance).sum();
         let (kid, kernel) = timed(|| kid::kid(&real, &fake, &wish.subsets).unwrap());
         let (fid, distance) = timed(|| frechet(&real, &fake).unwrap());
         let (pca, components) = timed(|| Components::of(&real, wish.components));
         json!({
-            "seconds": {"prdc": prdc, "kid": kid, "fid": fid, "pca": pca},
+            "seconds": {"prdc": prdc, "near": near, "kid": kid, "fid": fid, "pca": pca},
             "numbers": {
                 "precision": found.precision,
                 "recall": found.recall,
                 "density": found.density,
                 "coverage": found.coverage,
+                "apart": apart / (fake.len() * wish.neighbours) as f64,
                 "kid": kernel.mean,
                 "fid": distance,
                 "variance": components.variances[0],

@@ -5,9 +5,9 @@ use crate::artifact::Gan;
 use crate::artifact::ImageSet;
 use crate::files;
 use crate::measure::accuracy::most_likely;
-use crate::measure::distance;
 use crate::measure::distance::Neighbour;
 use crate::measure::manifold;
+use crate::measure::neighbours::neighbours;
 use crate::ml;
 use crate::ml::Features;
 use crate::stage::Context;
@@ -95,11 +95,8 @@ impl Judges<'_> {
 
     /// Returns minus the mean distance of each image to its nearest real images.
     fn realism(&self, space: &Space) -> Vec<f64> {
-        let (images, real) = (self.images.len(), self.reference.len());
-        let apart = |image: usize, other: usize| {
-            distance::squared(space.made.row(image), space.real.row(other)).sqrt()
-        };
-        let nearest = distance::nearest_of_each(images, real, self.params.neighbours, apart);
+        let (made, real) = (space.made.rows(), space.real.rows());
+        let nearest = neighbours(&made, &real, self.params.neighbours);
         let mean = |found: Vec<Neighbour>| {
             found.iter().map(|neighbour| neighbour.distance).sum::<f64>() / found.len() as f64
         };

@@ -5,6 +5,7 @@ use crate::artifact::ImageSet;
 use crate::measure::accuracy::most_likely;
 use crate::measure::distance;
 use crate::measure::distance::Neighbour;
+use crate::measure::neighbours;
 use crate::ml;
 use crate::stage::Context;
 use crate::stage::StageError;
@@ -43,7 +44,7 @@ pub(super) fn by_classifiers(
 /// Lets the nearest real images vote, in the features of a classifier or pixel by pixel.
 pub(super) fn by_neighbours(
     cx: &Context<'_>,
-    neighbours: usize,
+    count: usize,
     classifier: Option<&Classifier>,
     reference: &ImageSet,
     images: &ImageSet,
@@ -58,16 +59,14 @@ pub(super) fn by_neighbours(
     })?;
     let (queries, voters) = (images.len(), reference.len());
     let nearest = match classifier {
-        None => distance::nearest_of_each(queries, voters, neighbours, |image, other| {
+        None => distance::nearest_of_each(queries, voters, count, |image, other| {
             distance::root_mean_square(images.image(image), reference.image(other))
         }),
         Some(classifier) => {
             classifier.suits(images).map_err(StageError::data)?;
             let made = ml::features(cx, classifier, images)?;
             let real = ml::features(cx, classifier, reference)?;
-            distance::nearest_of_each(queries, voters, neighbours, |image, other| {
-                distance::squared(made.row(image), real.row(other))
-            })
+            neighbours::neighbours(&made.rows(), &real.rows(), count)
         }
     };
     Ok(nearest.iter().map(|found| vote(found, &labels, images.classes.len())).collect())
