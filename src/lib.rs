@@ -7,6 +7,7 @@ pub mod digest;
 pub mod files;
 pub mod guard;
 pub mod seed;
+mod wide;
 
 pub mod archive;
 pub mod fetch;

@@ -8,8 +8,8 @@
 use crate::imaging::hue;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
-use crate::imaging::wide::Work;
-use crate::imaging::wide::wide;
+use crate::wide::Work;
+use crate::wide::wide;
 
 /// What of the colours changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@
 use crate::imaging::mirror::mirrored;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
-use crate::imaging::wide::Work;
-use crate::imaging::wide::wide;
+use crate::wide::Work;
+use crate::wide::wide;
 
 /// All weights together: 1 with eight fractional bits.
 const ONE: i32 = 256;

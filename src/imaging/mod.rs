@@ -26,5 +26,4 @@ pub mod resize;
 pub mod rgb;
 pub mod sharpness;
 pub mod square;
-mod wide;
 pub mod window;

@@ -17,8 +17,8 @@ use crate::imaging::resize::dots::Planes;
 use crate::imaging::resize::dots::Weights;
 use crate::imaging::rgb::CHANNELS;
 use crate::imaging::rgb::Rgb;
-use crate::imaging::wide::Work;
-use crate::imaging::wide::wide;
+use crate::wide::Work;
+use crate::wide::wide;
 
 mod dots;
 

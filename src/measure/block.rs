@@ -1,19 +1,19 @@
 //! What the products of two tiles say of the distances of their rows.
 //!
 //! Approach: `|a' - b'|^2 = |a'|^2 + |b'|^2 - 2 a'b'` for rows as they were rounded, and by the triangle inequality no
-//! distance is farther from that than both rows from what they were rounded to.
+//! distance is farther from that than both rows from what they were rounded to. Knows no exact distance, and rows by
+//! their places in the tiles.
 
 #![expect(clippy::inline_always, reason = "what is not inlined is not compiled for wide registers")]
 
 use std::ops::BitOr;
 use std::ptr;
 
-use pulp::Arch;
-use pulp::NullaryFnOnce;
-
 use crate::measure::tile::Bytes;
 use crate::measure::tile::Tile;
 use crate::measure::tile::up;
+use crate::wide::Work;
+use crate::wide::wide;
 
 /// Pairs that are looked at together: mostly all of them are too far apart.
 const PIECE: usize = 32;
@@ -46,43 +46,51 @@ impl<'a> Block<'a> {
         let products = &self.products[at * ours.len()..][..ours.len()];
         let (length, step) = (theirs.lengths[1][at], 2.0 * theirs.steps[at]);
         let itself = ptr::eq(ours, theirs).then_some(at);
-        let mut least = Arch::new().dispatch(Least { ours, products, length, step, itself });
+        let mut least = wide(Least { ours, products, length, step, itself });
         let kth = *least.select_nth_unstable_by(k - 1, f32::total_cmp).1;
         f64::from(kth).max(0.0).sqrt() + f64::from(theirs.errors[at]) + f64::from(ours.worst)
     }
 
-    /// Shows those pairs of which it is not clear that they are farther apart than the larger of both reaches, by the
+    /// Shows those pairs of which it is not clear that they are farther apart than the larger of both reaches (distances, not
+    /// squared), by the
     /// places of ours and of theirs, with a distance that is not above theirs and one that is not below it: nought and
     /// infinity where nothing is known.
     pub(super) fn near(&self, reach: [&[f64]; 2], mut see: impl FnMut([usize; 2], [f64; 2])) {
         let Self { ours, theirs, .. } = *self;
-        let squared = |reach: &f64, error: f32, worst: f32| {
+        let reached = |reach: &f64, error: f32, worst: f32| {
             let reach = up(*reach) + error + worst;
             up(f64::from(reach * reach))
         };
         let reaches = reach[0].iter().zip(&ours.errors);
         let reaches: Vec<f32> =
-            reaches.map(|(reach, error)| squared(reach, *error, theirs.worst)).collect();
+            reaches.map(|(reach, error)| reached(reach, *error, theirs.worst)).collect();
         let mut near = Vec::new();
         for (at, products) in self.products.chunks_exact(ours.len()).enumerate() {
             let (low, high) = (theirs.lengths[0][at], theirs.lengths[1][at]);
             let step = 2.0 * theirs.steps[at];
-            let far = squared(&reach[1][at], theirs.errors[at], ours.worst);
+            let far = reached(&reach[1][at], theirs.errors[at], ours.worst);
             near.clear();
             let near = &mut near;
-            Arch::new().dispatch(Scan { ours, products, reaches: &reaches, low, step, far, near });
+            wide(Scan { ours, products, reaches: &reaches, low, step, far, near });
             for &mut place in near {
-                let product = (products[place] - ours.excess[place]) as f32;
-                let product = product * ours.steps[place] * step;
+                let (product, size) = (products[place] - ours.excess[place], ours.steps[place]);
+                let squared = |one: f32, other: f32| squared([one, other], product, size, step);
                 let error = f64::from(ours.errors[place]) + f64::from(theirs.errors[at]);
-                let least = f64::from(ours.lengths[0][place] + low - product).max(0.0).sqrt();
-                let most = f64::from(ours.lengths[1][place] + high - product).sqrt();
+                let least = f64::from(squared(ours.lengths[0][place], low)).max(0.0).sqrt();
+                let most = f64::from(squared(ours.lengths[1][place], high)).sqrt();
                 // The lesser and the greater of a number and none is the number.
                 let (least, most) = ((least - error).max(0.0), (most + error).min(f64::INFINITY));
                 see([place, at], [least, most]);
             }
         }
     }
+}
+
+/// Returns the squared distance of two rounded rows by their squared lengths, their product in steps, the size of a step of
+/// the one and twice that of the other.
+#[inline(always)]
+fn squared([one, other]: [f32; 2], product: i32, size: f32, step: f32) -> f32 {
+    one + other - product as f32 * size * step
 }
 
 /// Finds the least of some bounds on the squared distances of one row to ours: in each of many parts.
@@ -97,14 +105,14 @@ struct Least<'a> {
     itself: Option<usize>,
 }
 
-impl NullaryFnOnce for Least<'_> {
+impl Work for Least<'_> {
     type Output = [f32; LANES];
 
     #[inline(always)]
     fn call(self) -> [f32; LANES] {
         let Self { ours, products, length, step, itself } = self;
         let apart = |product: &i32, excess: &i32, one: &f32, size: &f32| {
-            one + length - (product - excess) as f32 * size * step
+            squared([*one, length], product - excess, *size, step)
         };
         let mut least = [f32::INFINITY; LANES];
         let parts = products.chunks(LANES).zip(ours.excess.chunks(LANES));
@@ -144,7 +152,7 @@ struct Scan<'a> {
     near: &'a mut Vec<usize>,
 }
 
-impl NullaryFnOnce for Scan<'_> {
+impl Work for Scan<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -180,7 +188,7 @@ fn scan(
     let lanes = margins.iter_mut().zip(products).zip(excess).zip(lengths).zip(steps).zip(reaches);
     for (((((margin, product), excess), length), size), reach) in lanes {
         let reach = if *reach > far { *reach } else { far };
-        *margin = length + low - (product - excess) as f32 * size * step - reach;
+        *margin = squared([*length, low], product - excess, *size, step) - reach;
         count += is_near(*margin);
     }
     // Mostly none is.
@@ -192,5 +200,67 @@ fn scan(
     while found != 0 {
         near.push(first + found.trailing_zeros() as usize);
         found &= found - 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::Just;
+    use proptest::prelude::prop_assert;
+    use proptest::prelude::prop_assert_eq;
+    use proptest::prelude::prop_oneof;
+    use proptest::prelude::proptest;
+
+    use super::Block;
+    use crate::measure::noise::rows;
+    use crate::measure::pairs::squared;
+    use crate::measure::tile::Bytes;
+    use crate::measure::tile::Tile;
+
+    proptest! {
+        #[test]
+        fn no_distance_is_outside_its_bounds(
+            width in prop_oneof![1_usize..20, Just(1500)],
+            scale in prop_oneof![Just(1.0), Just(1e-22), Just(1e-40), Just(1e13), Just(1e160)],
+            uneven in prop_oneof![Just(1.0), Just(1e6)],
+            k in 1_usize..9,
+            seed in 0_u64..1000,
+        ) {
+            let (mut these, mut those) = (rows(70, width, 0.0, seed), rows(9, width, 0.5, seed + 1));
+            for (at, row) in these.iter_mut().chain(&mut those).enumerate() {
+                let size = [1.0, uneven, 0.0, 1.0 / uneven][at % 4] * scale;
+                for one in row {
+                    *one *= size;
+                }
+            }
+            let (bytes, centre) = (Bytes::of_width(width), vec![0.0; width]);
+            let (ours, theirs) =
+                (Tile::of(0, &these, &centre, &bytes), Tile::of(0, &those, &centre, &bytes));
+            let mut room = vec![0; 70 * 70];
+            let block = Block::of([&ours, &theirs], &bytes, &mut room);
+            let (mut seen, everything) = (0, [&vec![f64::INFINITY; 70][..], &[0.0; 9]]);
+            let mut wrong = Vec::new();
+            block.near(everything, |[one, other], [least, most]| {
+                seen += 1;
+                let apart = squared(&these[one], &those[other]).sqrt();
+                if !(least <= apart && apart <= most) {
+                    wrong.push((one, other, least, apart, most));
+                }
+            });
+            prop_assert_eq!((seen, wrong), (70 * 9, Vec::new()));
+            let kth = |row: &Vec<f64>, skipped: Option<usize>| {
+                let others = (0..70).filter(|at| Some(*at) != skipped);
+                let mut apart: Vec<f64> = others.map(|at| squared(row, &these[at])).collect();
+                apart.sort_by(f64::total_cmp);
+                apart[k - 1].sqrt()
+            };
+            for (at, row) in those.iter().enumerate() {
+                prop_assert!(block.kth(at, k) >= kth(row, None));
+            }
+            let block = Block::of([&ours, &ours], &bytes, &mut room);
+            for (at, row) in these.iter().enumerate() {
+                prop_assert!(block.kth(at, k) >= kth(row, Some(at)));
+            }
+        }
     }
 }

@@ -60,7 +60,7 @@ impl Nearest {
     ) {
         if least <= self.bound {
             if self.candidates.is_empty() {
-                self.candidates.reserve(self.enough);
+                self.candidates.reserve(SOME);
             }
             self.candidates.push(Candidate { row, least, most });
             if self.candidates.len() >= self.enough {
@@ -81,7 +81,10 @@ impl Nearest {
             exact.truncate(self.k);
             let candidate = |(squared, row): (f64, usize)| {
                 let apart = squared.sqrt();
-                Candidate { row, least: apart.next_down(), most: apart.next_up() }
+                // The greater and the lesser of a number and none is the number.
+                let (least, most) =
+                    (apart.next_down().max(0.0), apart.next_up().min(f64::INFINITY));
+                Candidate { row, least, most }
             };
             self.candidates = exact.into_iter().map(candidate).collect();
             self.lower_the_bound();

@@ -5,9 +5,10 @@ use crate::measure::pairs;
 use crate::measure::pairs::Points;
 
 /// Returns for each row the `k` nearest of some references, or all of them if there are fewer, the nearest first and
-/// the lower number of equally near ones first. All rows are of one width; computed on all of rayon's threads.
+/// the lower number of those with equal squared distances first. All rows are of one width; computed on all of rayon's threads.
 pub fn neighbours(rows: &[Vec<f64>], references: &[Vec<f64>], k: usize) -> Vec<Vec<Neighbour>> {
-    if k == 0 || references.is_empty() {
+    let k = k.min(references.len());
+    if k == 0 {
         return vec![Vec::new(); rows.len()];
     }
     let middle = pairs::centre(references);
@@ -19,6 +20,7 @@ pub fn neighbours(rows: &[Vec<f64>], references: &[Vec<f64>], k: usize) -> Vec<V
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::Just;
     use proptest::prelude::prop_assert_eq;
     use proptest::prelude::prop_oneof;
     use proptest::prelude::proptest;
@@ -34,9 +36,12 @@ mod tests {
         let of = |row: &Vec<f64>| {
             let all = references.iter().enumerate();
             let mut all: Vec<Neighbour> = all
-                .map(|(index, other)| Neighbour { index, distance: squared(row, other).sqrt() })
+                .map(|(index, other)| Neighbour { index, distance: squared(row, other) })
                 .collect();
             all.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.index.cmp(&b.index)));
+            for near in &mut all {
+                near.distance = near.distance.sqrt();
+            }
             all.truncate(k);
             all
         };
@@ -47,18 +52,20 @@ mod tests {
         #[test]
         fn neighbours_are_the_first_of_all_sorted(
             count in prop_oneof![0_usize..40, TILE..TILE + 4],
-            k in prop_oneof![0_usize..6, 30_usize..40],
-            width in 1_usize..12,
+            queries in prop_oneof![0_usize..9, TILE..TILE + 2],
+            k in prop_oneof![0_usize..6, 30_usize..40, Just(usize::MAX)],
+            width in 0_usize..12,
+            scale in prop_oneof![Just(1.0), Just(1e-22), Just(1e30), Just(1e160)],
             // Whole numbers, some of which are equally far.
-            grid in prop_oneof![proptest::prelude::Just(0.0), proptest::prelude::Just(1.0)],
+            grid in prop_oneof![Just(false), Just(true)],
             seed in 0_u64..1000,
         ) {
             let on_grid = |rows: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-                let number = |one: f64| if grid > 0.0 { one.round() } else { one };
+                let number = |one: f64| scale * if grid { one.round() } else { one };
                 rows.into_iter().map(|row| row.into_iter().map(number).collect()).collect()
             };
             let references = on_grid(rows(count, width, 0.5, seed));
-            let these = on_grid(rows(7, width, 0.0, seed + 1));
+            let these = on_grid(rows(queries, width, 0.0, seed + 1));
             prop_assert_eq!(neighbours(&these, &references, k), naive(&these, &references, k));
         }
     }

@@ -6,8 +6,6 @@
 use std::iter;
 use std::ops::Range;
 
-use pulp::Arch;
-use pulp::NullaryFnOnce;
 use rayon::iter::IndexedParallelIterator;
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::IntoParallelRefIterator;
@@ -20,6 +18,8 @@ use crate::measure::nearest::Nearest;
 use crate::measure::tile::Bytes;
 use crate::measure::tile::TILE;
 use crate::measure::tile::Tile;
+use crate::wide::Work;
+use crate::wide::wide;
 
 /// Rows that are asked for the middle of their numbers.
 const ASKED: usize = 64;
@@ -46,13 +46,13 @@ pub(super) struct Pair<'a> {
 
 /// Returns the squared distance of two rows.
 pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
-    Arch::new().dispatch(Squared(a, b))
+    wide(Squared(a, b))
 }
 
 /// Finds the squared distance of two rows.
 struct Squared<'a>(&'a [f64], &'a [f64]);
 
-impl NullaryFnOnce for Squared<'_> {
+impl Work for Squared<'_> {
     type Output = f64;
 
     #[inline(always)]
@@ -68,7 +68,8 @@ impl NullaryFnOnce for Squared<'_> {
             }
         }
         let rest = rest_of_a.iter().zip(rest_of_b).map(|(a, b)| (a - b) * (a - b));
-        sums.into_iter().sum::<f64>() + rest.sum::<f64>()
+        // What is no number has a sign too, by which it would be sorted before all numbers.
+        (sums.into_iter().sum::<f64>() + rest.sum::<f64>()).abs()
     }
 }
 
@@ -123,7 +124,7 @@ impl<'a> Points<'a> {
         answers.into_iter().flatten().collect()
     }
 
-    /// Returns the squared distance of each row to its `k`-th nearest other one; there are more than `k`.
+    /// Returns the squared distance of each row to its `k`-th nearest other one; there are more than `k`, which is not 0.
     pub(super) fn reach(&self, k: usize) -> Vec<f64> {
         // Most rows are out of the question once a few are known. What a tile says of another, that says of it too.
         let known = self.tiles.par_iter().map_init(room, |room, tile| self.within(tile, k, room));
@@ -272,10 +273,12 @@ mod tests {
         #[test]
         fn answers_are_those_of_the_exact_distances(
             count in prop_oneof![4_usize..40, TILE - 4..TILE + 4],
-            width in 1_usize..20,
+            width in 0_usize..20,
             shift in -1e6..1e6_f64,
             // Single precision is too narrow for some.
-            scale in prop_oneof![Just(1.0), Just(1e-22), Just(1e-40), Just(1e13), Just(1e30)],
+            scale in prop_oneof![
+                Just(1.0), Just(1e-22), Just(1e-40), Just(1e-170), Just(1e13), Just(1e30), Just(1e160),
+            ],
             uneven in prop_oneof![Just(1.0), Just(10.0), Just(1e6)],
             seed in 0_u64..1000,
         ) {
@@ -292,14 +295,21 @@ mod tests {
             let middle = centre(&these);
             let (points, others) = (Points::of(&these, &middle), Points::of(&those, &middle));
             let reach = squared(&those[0], &these[1]);
-            let far = [vec![0.0; these.len()], vec![reach; those.len()]];
+            let reaches = |count: usize, sizes: [f64; 4]| -> Vec<f64> {
+                (0..count).map(|at| sizes[at % 4] * reach).collect()
+            };
+            let far = [
+                reaches(these.len(), [0.0, 0.25, 1.0, 4.0]),
+                reaches(those.len(), [1.0, 0.0, 0.5, 2.0]),
+            ];
             let found = points.each(&others, [&far[0], &far[1]], |within: &mut Vec<usize>, pair| {
-                if pair.is_within(reach) {
+                if pair.is_within(far[0][pair.row].max(far[1][pair.other])) {
                     within.push(pair.row);
                 }
             });
-            for (other, within) in those.iter().zip(found) {
-                let wanted = (0..these.len()).filter(|row| squared(&these[*row], other) < reach);
+            for (at, (other, within)) in those.iter().zip(found).enumerate() {
+                let reach = |row: usize| far[0][row].max(far[1][at]);
+                let wanted = (0..these.len()).filter(|row| squared(&these[*row], other) < reach(*row));
                 prop_assert_eq!(within, wanted.collect::<Vec<_>>());
             }
             for (row, reach) in these.iter().zip(points.reach(3)) {
@@ -313,7 +323,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_alike_or_far_away_are_counted_on_any_number_of_threads() {
-        // Two heaps, so far apart that single precision tells little within one, and many copies of one row.
+        // Two heaps, so far apart that steps tell little within one, and many copies of one row.
         let mut these = rows(2 * TILE, 6, -1e6, 1);
         these.extend(rows(TILE + 40, 6, 1e6, 2));
         these.extend(vec![these[7].clone(); 300]);
@@ -331,6 +341,27 @@ mod tests {
             for threads in [1, 3] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 assert_eq!(pool.install(|| points.reach(k)), expected, "{k} on {threads}");
+            }
+        }
+    }
+    #[test]
+    fn rows_of_very_many_numbers_and_of_none_that_is_a_number_are_counted() {
+        // A sum of products of the greatest number of steps would not fit into 32 bits here.
+        let alike = |number: f64| vec![number; 1 << 18];
+        let wide = [alike(0.0), alike(1.0), alike(-1.0), alike(0.75)];
+        let reach = Points::of(&wide, &centre(&wide)).reach(1);
+        assert_eq!(reach, [0.5625, 0.0625, 1.0, 0.0625].map(|one| one * f64::from(1 << 18)));
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut these = rows(300, 3, 0.0, 1);
+            these[7][1] = bad;
+            these[9][1] = bad;
+            for k in [1, 2, 5] {
+                let reach = Points::of(&these, &centre(&these)).reach(k);
+                assert_eq!(
+                    reach.iter().filter(|reach| reach.is_finite()).count(),
+                    298,
+                    "{bad} {k}"
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Times the worker's training steps, as `tests/bench/steps.py` times PyTorch's.
 //!
-//! Reads one line of JSON from stdin and writes the seconds of each step and the peak of memory as JSON. An epoch
-//! is one step here, so the times are those between two epochs, all that a user waits for included.
+//! Reads one line of JSON from stdin and writes the seconds of each epoch and the peak of memory as JSON. An epoch
+//! is one step unless `epoch` says how many, so the times are all that a user waits for.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run may panic")]
 
@@ -40,6 +40,13 @@ struct Wish {
     /// Images in a batch of the WGAN.
     #[serde(default = "eight")]
     batch: usize,
+    /// Steps of a classifier in an epoch.
+    #[serde(default = "one")]
+    epoch: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 fn eight() -> usize {
@@ -88,7 +95,7 @@ fn classifier(cx: &Context<'_>, wish: &Wish, steps: usize) {
     let network = serde_json::from_value(wish.case.as_str().into()).unwrap();
     let mut settings = ClassifierSettings::new(network, 64, Course::single(steps, 1e-4));
     settings.exactness.precision = wish.precision;
-    ml::train_classifier(cx, &settings, &images(64), None).unwrap();
+    ml::train_classifier(cx, &settings, &images(64 * wish.epoch), None).unwrap();
 }
 
 fn wgan(cx: &Context<'_>, wish: &Wish, steps: usize) {

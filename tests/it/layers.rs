@@ -8,7 +8,7 @@ use crate::source::Source;
 /// From the modules that know nothing to the one that knows all.
 const LAYERS: &[&[&str]] = &[
     &["digest"],
-    &["files", "guard", "seed"],
+    &["files", "guard", "seed", "wide"],
     &["archive", "fetch", "imaging", "measure", "manifest", "store"],
     &["artifact"],
     &["stage"],

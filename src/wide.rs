@@ -1,4 +1,4 @@
-//! Loops over many bytes, compiled for wider registers too and run on the widest that the processor has.
+//! Loops over many bytes or numbers, compiled for wider registers too and run on the widest that the processor has.
 //!
 //! Numbers are those of the narrow loop, bit by bit: a sum is never turned into a fused one.
 
