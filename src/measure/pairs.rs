@@ -223,7 +223,8 @@ impl<'a> Points<'a> {
     }
 }
 
-/// Returns room for the products of two tiles.
+/// Returns room for the products of two tiles. Each job has its own: a thread that waits for a product may take up another
+/// job meanwhile.
 fn room() -> Vec<i32> {
     vec![0; TILE * TILE]
 }
