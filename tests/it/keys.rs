@@ -58,11 +58,11 @@ fn the_key_of_each_kind_is_pinned() {
     insta::assert_snapshot!(told.join("\n"), @"
     classic-augment v2 classic cd5ce21aa93f
     evaluate v2 score[arm=none,network=resnet18,seed=1] fb8806dbf0a7
-    evaluate-images v1 quality ef5f47b216ea
+    evaluate-images v1 quality 6b5e3743ddc1
     exec v1 own e3c98b5a4346
-    filter v2 kept 39f03b693439
+    filter v3 kept e7506d476e0f
     generate v1 fakes b829489d22cd
-    label v2 graded b94dc41a6ec9
+    label v3 graded a9484d33d26b
     load v3 retina b3ce96d21e40
     split v3 parts e95c4a904429
     train-classifier v2 grader 6c0d55e3fd7b
