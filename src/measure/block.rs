@@ -9,7 +9,7 @@
 use std::ops::BitOr;
 use std::ptr;
 
-use crate::measure::tile::Bytes;
+use crate::measure::tile::Multiplier;
 use crate::measure::tile::Tile;
 use crate::measure::tile::up;
 use crate::wide::Work;
@@ -30,9 +30,13 @@ pub(super) struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// Multiplies the rows of two tiles; there is room for a product of each two of as many rows as a tile may have.
-    pub(super) fn of([ours, theirs]: [&'a Tile; 2], bytes: &Bytes, room: &'a mut [i32]) -> Self {
+    pub(super) fn of(
+        [ours, theirs]: [&'a Tile; 2],
+        multiplier: &Multiplier,
+        room: &'a mut [i32],
+    ) -> Self {
         let products = &mut room[..ours.len() * theirs.len()];
-        ours.multiply(theirs, bytes, products);
+        ours.multiply(theirs, multiplier, products);
         Self { ours, theirs, products }
     }
 
@@ -51,10 +55,9 @@ impl<'a> Block<'a> {
         f64::from(kth).max(0.0).sqrt() + f64::from(theirs.errors[at]) + f64::from(ours.worst)
     }
 
-    /// Shows those pairs of which it is not clear that they are farther apart than the larger of both reaches (distances, not
-    /// squared), by the
-    /// places of ours and of theirs, with a distance that is not above theirs and one that is not below it: nought and
-    /// infinity where nothing is known.
+    /// Shows those pairs of which it is not clear that they are farther apart than the larger of both reaches, by the places
+    /// of ours and of theirs, with a distance that is not above theirs and one that is not below it: nought and infinity
+    /// where nothing is known. Reaches are distances, not squared.
     pub(super) fn near(&self, reach: [&[f64]; 2], mut see: impl FnMut([usize; 2], [f64; 2])) {
         let Self { ours, theirs, .. } = *self;
         let reached = |reach: &f64, error: f32, worst: f32| {
@@ -214,7 +217,7 @@ mod tests {
     use super::Block;
     use crate::measure::noise::rows;
     use crate::measure::pairs::squared;
-    use crate::measure::tile::Bytes;
+    use crate::measure::tile::Multiplier;
     use crate::measure::tile::Tile;
 
     proptest! {
@@ -233,11 +236,11 @@ mod tests {
                     *one *= size;
                 }
             }
-            let (bytes, centre) = (Bytes::of_width(width), vec![0.0; width]);
+            let (multiplier, centre) = (Multiplier::of_width(width), vec![0.0; width]);
             let (ours, theirs) =
-                (Tile::of(0, &these, &centre, &bytes), Tile::of(0, &those, &centre, &bytes));
+                (Tile::of(0, &these, &centre, &multiplier), Tile::of(0, &those, &centre, &multiplier));
             let mut room = vec![0; 70 * 70];
-            let block = Block::of([&ours, &theirs], &bytes, &mut room);
+            let block = Block::of([&ours, &theirs], &multiplier, &mut room);
             let (mut seen, everything) = (0, [&vec![f64::INFINITY; 70][..], &[0.0; 9]]);
             let mut wrong = Vec::new();
             block.near(everything, |[one, other], [least, most]| {
@@ -257,7 +260,7 @@ mod tests {
             for (at, row) in those.iter().enumerate() {
                 prop_assert!(block.kth(at, k) >= kth(row, None));
             }
-            let block = Block::of([&ours, &ours], &bytes, &mut room);
+            let block = Block::of([&ours, &ours], &multiplier, &mut room);
             for (at, row) in these.iter().enumerate() {
                 prop_assert!(block.kth(at, k) >= kth(row, Some(at)));
             }

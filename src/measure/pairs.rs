@@ -15,7 +15,7 @@ use rayon::slice::ParallelSlice;
 use crate::measure::block::Block;
 use crate::measure::nearest;
 use crate::measure::nearest::Nearest;
-use crate::measure::tile::Bytes;
+use crate::measure::tile::Multiplier;
 use crate::measure::tile::TILE;
 use crate::measure::tile::Tile;
 use crate::wide::Work;
@@ -27,7 +27,7 @@ const ASKED: usize = 64;
 /// Rows, made ready to be compared.
 pub(super) struct Points<'a> {
     rows: &'a [Vec<f64>],
-    bytes: Bytes,
+    multiplier: Multiplier,
     tiles: Vec<Tile>,
 }
 
@@ -89,11 +89,11 @@ impl Pair<'_> {
 impl<'a> Points<'a> {
     /// Prepares rows around a centre, which is the same for all that are compared.
     pub(super) fn of(rows: &'a [Vec<f64>], centre: &[f64]) -> Self {
-        let bytes = Bytes::of_width(centre.len());
+        let multiplier = Multiplier::of_width(centre.len());
         let tiles = rows.par_chunks(TILE).enumerate();
-        let of = |(number, rows)| Tile::of(number * TILE, rows, centre, &bytes);
+        let of = |(number, rows)| Tile::of(number * TILE, rows, centre, &multiplier);
         let tiles = tiles.map(of).collect();
-        Self { rows, bytes, tiles }
+        Self { rows, multiplier, tiles }
     }
 
     /// Shows each row of another list together with the rows of this one that are near enough to matter; what is made of
@@ -112,7 +112,7 @@ impl<'a> Points<'a> {
             answers.resize_with(theirs.len(), T::default);
             for ours in &self.tiles {
                 let reach = [&reach[0][ours.numbers.clone()], &reach[1][theirs.numbers.clone()]];
-                let block = Block::of([ours, theirs], &self.bytes, room);
+                let block = Block::of([ours, theirs], &self.multiplier, room);
                 block.near(reach, |[row, other], [least, most]| {
                     let (row, at) = (ours.numbers.start + row, theirs.numbers.start + other);
                     see(&mut answers[other], &Pair { row, other: at, least, most, lists });
@@ -161,7 +161,8 @@ impl<'a> Points<'a> {
                 squared(&others.rows[theirs.numbers.start + other], &self.rows[row])
             };
             for ours in &self.tiles {
-                let block = Block::of([ours, theirs], &self.bytes, room);
+                let block = Block::of([ours, theirs], &self.multiplier, room);
+                // One bound on each for a start; what is seen lowers it.
                 if ours.numbers.start == 0 {
                     let bounds = (0..theirs.len()).map(|other| block.kth(other, k));
                     found.iter_mut().zip(bounds).for_each(|(near, bound)| near.tighten(bound));
@@ -188,7 +189,7 @@ impl<'a> Points<'a> {
 
     /// Returns what a tile says of the nearest of each of its rows.
     fn within(&self, tile: &Tile, k: usize, room: &mut [i32]) -> Vec<Nearest> {
-        let block = Block::of([tile, tile], &self.bytes, room);
+        let block = Block::of([tile, tile], &self.multiplier, room);
         let mut found: Vec<Nearest> =
             (0..tile.len()).map(|row| Nearest::of(k, block.kth(row, k))).collect();
         // Each pair is met twice, once for each of its rows.
@@ -204,7 +205,7 @@ impl<'a> Points<'a> {
 
     /// Takes note of what two tiles say of the nearest of each other's rows.
     fn between(&self, tiles: [&Tile; 2], found: &mut [Nearest], room: &mut [i32]) {
-        let block = Block::of(tiles, &self.bytes, room);
+        let block = Block::of(tiles, &self.multiplier, room);
         let [ours, theirs] = tiles.map(|tile| tile.numbers.clone());
         let bounds = |numbers: &Range<usize>| -> Vec<f64> {
             found[numbers.clone()].iter().map(Nearest::bound).collect()

@@ -25,7 +25,7 @@ const SLACK: f32 = 8.0 * f32::EPSILON;
 const NOTHING: f32 = 1e-30;
 
 /// What multiplies rows of bytes.
-pub(super) struct Bytes {
+pub(super) struct Multiplier {
     gemm: GemmExecutor<u8, i8, i32>,
     /// Steps on either side of nought.
     steps: u8,
@@ -52,7 +52,7 @@ pub(super) struct Tile {
     pub(super) worst: f32,
 }
 
-impl Bytes {
+impl Multiplier {
     /// Returns what multiplies rows of a width.
     pub(super) fn of_width(width: usize) -> Self {
         let gemm = GemmExecutor::default();
@@ -70,7 +70,12 @@ impl Bytes {
 
 impl Tile {
     /// Rounds rows around a centre; the number of the first is given.
-    pub(super) fn of(first: usize, rows: &[Vec<f64>], centre: &[f64], bytes: &Bytes) -> Self {
+    pub(super) fn of(
+        first: usize,
+        rows: &[Vec<f64>],
+        centre: &[f64],
+        multiplier: &Multiplier,
+    ) -> Self {
         // Where rows have no numbers they get one, nought: a matrix has columns.
         let (height, width) = (rows.len(), centre.len().max(1));
         let (mut rounded, mut apart) = (Vec::with_capacity(height * width), vec![0.0; width]);
@@ -78,11 +83,11 @@ impl Tile {
         let mut lengths = [Vec::new(), Vec::new()];
         for row in rows {
             debug_assert_eq!(row.len(), centre.len());
-            let most = f64::from(bytes.steps);
+            let most = f64::from(multiplier.steps);
             let rounding = Rounding { row, centre, most, apart: &mut apart };
             let Rounded { step, sum, length, error } = wide(rounding);
             rounded.extend(apart.iter().map(|steps| *steps as i8));
-            excess.push(i32::from(bytes.steps) * sum as i32);
+            excess.push(i32::from(multiplier.steps) * sum as i32);
             steps.push(step);
             let [low, high] = bounds(length as f32);
             lengths[0].push(low);
@@ -90,11 +95,11 @@ impl Tile {
             // Where there is none it is as great as can be.
             errors.push(up(error.min(f64::INFINITY)));
         }
-        let lifted = rounded.iter().map(|steps: &i8| bytes.steps.wrapping_add_signed(*steps));
+        let lifted = rounded.iter().map(|steps: &i8| multiplier.steps.wrapping_add_signed(*steps));
         let lifted = NdTensor::from_data([height, width], lifted.collect::<Vec<u8>>());
         let rounded = NdTensor::from_data([height, width], rounded);
-        let flat = bytes.gemm.prepack_a(lifted.view());
-        let upright = bytes.gemm.prepack_b(rounded.transposed());
+        let flat = multiplier.gemm.prepack_a(lifted.view());
+        let upright = multiplier.gemm.prepack_b(rounded.transposed());
         let worst = errors.iter().copied().fold(0.0, f32::max);
         let numbers = first..first + height;
         Self { numbers, flat, upright, excess, steps, lengths, errors, worst }
@@ -107,11 +112,11 @@ impl Tile {
 
     /// Writes the product of each row of others, in steps above the lowest, with each of these, in steps: those of one
     /// other after those of the one before.
-    pub(super) fn multiply(&self, others: &Self, bytes: &Bytes, products: &mut [i32]) {
+    pub(super) fn multiply(&self, others: &Self, multiplier: &Multiplier, products: &mut [i32]) {
         let theirs = GemmInputA::Packed(&others.flat);
         let ours = GemmInputB::Packed(&self.upright);
         let options = GemmOptions::default();
-        bytes.gemm.gemm(products, theirs, ours, options).expect("both have one width");
+        multiplier.gemm.gemm(products, theirs, ours, options).expect("both have one width");
     }
 }
 
@@ -201,7 +206,7 @@ mod tests {
     use proptest::prelude::proptest;
     use rten_gemm::GemmExecutor;
 
-    use super::Bytes;
+    use super::Multiplier;
     use super::Tile;
     use crate::measure::noise::rows;
 
@@ -211,11 +216,11 @@ mod tests {
             steps in 1_usize..=127, width in 1_usize..70, seed in 0_u64..1000,
         ) {
             let steps = if GemmExecutor::<u8, i8, i32>::default().may_saturate() { steps.min(90) } else { steps };
-            let bytes = Bytes::of_steps(GemmExecutor::default(), steps, width);
+            let multiplier = Multiplier::of_steps(GemmExecutor::default(), steps, width);
             let (these, centre) = (rows(7, width, 3.0, seed), vec![3.0; width]);
-            let tile = Tile::of(0, &these, &centre, &bytes);
+            let tile = Tile::of(0, &these, &centre, &multiplier);
             let mut products = vec![0; 49];
-            tile.multiply(&tile, &bytes, &mut products);
+            tile.multiply(&tile, &multiplier, &mut products);
             for (at, product) in products.iter().enumerate() {
                 let (one, other) = (at / 7, at % 7);
                 let product = f64::from(*product - tile.excess[other]) * f64::from(tile.steps[one]) * f64::from(tile.steps[other]);
@@ -233,11 +238,11 @@ mod tests {
 
     #[test]
     fn sums_of_the_greatest_products_are_exact() {
-        let bytes = Bytes::of_width(1000);
-        let tile = Tile::of(0, &[vec![1.0; 1000], vec![-1.0; 1000]], &vec![0.0; 1000], &bytes);
+        let multiplier = Multiplier::of_width(1000);
+        let tile = Tile::of(0, &[vec![1.0; 1000], vec![-1.0; 1000]], &vec![0.0; 1000], &multiplier);
         let mut products = [0; 4];
-        tile.multiply(&tile, &bytes, &mut products);
-        let most = 1000 * i32::from(bytes.steps).pow(2);
+        tile.multiply(&tile, &multiplier, &mut products);
+        let most = 1000 * i32::from(multiplier.steps).pow(2);
         let products: Vec<i32> = (0..4).map(|at| products[at] - tile.excess[at % 2]).collect();
         assert_eq!(products, [most, -most, -most, most]);
     }
@@ -245,7 +250,7 @@ mod tests {
     #[test]
     fn sums_of_very_wide_rows_fit() {
         for width in [1, 66_000, 200_000, 1 << 18, 1 << 20, 1 << 22, 1 << 29] {
-            let steps = Bytes::of_width(width).steps as usize;
+            let steps = Multiplier::of_width(width).steps as usize;
             assert!(2 * steps * steps * width < 1 << 31, "{width} {steps}");
         }
     }

@@ -40,7 +40,7 @@ struct Wish {
     /// Images in a batch of the WGAN.
     #[serde(default = "eight")]
     batch: usize,
-    /// Steps of a classifier in an epoch.
+    /// Steps in an epoch; five of the critic and one of the generator count as one.
     #[serde(default = "one")]
     epoch: usize,
 }
@@ -109,7 +109,7 @@ fn wgan(cx: &Context<'_>, wish: &Wish, steps: usize) {
     };
     let mut settings = WganSettings::new(shape, wish.batch, Course::single(steps, 1e-4));
     settings.exactness.precision = wish.precision;
-    ml::train_wgan(cx, &settings, &images(5 * wish.batch)).unwrap();
+    ml::train_wgan(cx, &settings, &images(5 * wish.batch * wish.epoch)).unwrap();
 }
 
 /// Returns the most memory that this process has had, KiB.
