@@ -110,8 +110,8 @@ fuzz-%:
 
 soak: export ABLATE_WORKER = $(CURDIR)/target/release/ablate-worker
 soak: export ABLATE_SOAK ?= 200
-soak: build ## Kills engines and workers two hundred times.
-	$(CARGO) test --locked --test it soak -- --nocapture
+soak: build ## Kills engines and workers two hundred times, also on two machines in appearance.
+	$(CARGO) test --locked --test it -- --nocapture soak hosts
 
 clean: ## Removes what was built; libtorch and the cache of artifacts stay.
 	$(CARGO) clean

@@ -1,12 +1,13 @@
 //! The environment: how it says that the network is reached, and what of it workers get, which is what
 //! libtorch, CUDA and the loader need of this process's own and nothing else, so that no token or
-//! password reaches a process that has no use for it.
+//! password reaches a process that has no use for it. And which program this is.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::fetch::Settings;
+use crate::files::Look;
 
 /// Names that are passed on. A `*` at the end stands for any rest.
 const PASSED: &[&str] = &[
@@ -83,6 +84,13 @@ pub(crate) fn for_network(own: impl Iterator<Item = (OsString, OsString)>) -> Se
         roots: known.get("ssl_cert_file").map(PathBuf::from),
         agent: concat!("ablate/", env!("CARGO_PKG_VERSION")).to_owned(),
     }
+}
+
+/// Returns this program's version and what the file system says of it, which another build has otherwise; nothing
+/// where it cannot be looked at.
+pub(crate) fn program() -> Option<(&'static str, Look)> {
+    let about = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
+    Some((env!("CARGO_PKG_VERSION"), Look::of(&about)))
 }
 
 fn is_passed(name: &str) -> bool {

@@ -97,7 +97,7 @@ pub(crate) fn bring(
     }
     let client = Client::new(&environment::for_network(std::env::vars_os()), Limits::default())
         .map_err(|error| Failure::Supply(error.into()))?;
-    let terminal = Terminal::new(screen, plan);
+    let terminal = Terminal::new(screen);
     let supplier = Supplier { store, client: &client, listener: &terminal, cancel };
     for source in wanted {
         if let Some(supplied) = supplier.bring(&source)? {

@@ -20,6 +20,7 @@ use crate::cli::programs;
 use crate::cli::screen::Screen;
 use crate::cli::study;
 use crate::cli::terminal::Terminal;
+use crate::digest::Digest;
 use crate::engine;
 use crate::engine::DevicePolicy;
 use crate::engine::Ended;
@@ -34,10 +35,19 @@ pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
+    let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
+    let options = options(args, devices);
+    let asked = if args.dry_run { None } else { asked(args) };
+    // What was found is told in JSON by its records, which a receipt has not.
+    if let Some(asked) = asked.filter(|_| !args.form.is_json()) {
+        let (folders, terminal) = (study::folders(&args.study, cache), Terminal::new(screen));
+        if engine::repeat(asked, &folders, &Store::open(cache)?, &options, &terminal)?.is_some() {
+            return Ok(());
+        }
+    }
     let mut opened = study::open(&args.study, cache, screen)?;
     let mut wanted = study::select(&opened.plan, &args.stages)?;
     let store = Store::open(cache)?;
-    let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
     if args.dry_run {
         let (plan, arms) = (opened.plan.limited_to(&wanted), opened.arms());
         return plan::show(&plan, arms, &store, args.form, screen);
@@ -56,9 +66,32 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
     if !args.allow_exec {
         programs::refuse(&opened, &wanted, &store, screen)?;
     }
-    let plan = &opened.into_plan();
+    let (files, plan) = opened.into_parts();
+    let plan = &plan;
+    let terminal = Terminal::new(screen);
+    let outcome = engine::run(plan, &wanted, &store, &options, &terminal)?;
+    if let Some(asked) = asked {
+        let kept = engine::keep_receipt(asked, files, plan, &outcome, (&store, options.time));
+        if let Err(error) = kept {
+            tracing::debug!("{error}: the next run plans again");
+        }
+    }
+    if args.form.is_json() {
+        screen.print_json(&told(plan, &outcome, &options.run));
+    }
+    let [_, _, failed, skipped] = outcome.counts();
+    if outcome.stopped {
+        Err(Failure::Interrupted)
+    } else if failed > 0 {
+        Err(Failure::Stages { failed, skipped, tasks: outcome.tasks.len() })
+    } else {
+        Ok(())
+    }
+}
+
+fn options(args: &RunArgs, devices: DevicePolicy) -> Options<'static> {
     let time = clock::seconds_since_1970();
-    let options = Options {
+    Options {
         run: clock::run_name(time),
         time,
         jobs: args.jobs,
@@ -72,20 +105,16 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
         worker: worker(args.worker.as_deref()),
         machine: clock::machine(),
         cancel: &STOP,
-    };
-    let terminal = Terminal::new(screen, plan);
-    let outcome = engine::run(plan, &wanted, &store, &options, &terminal)?;
-    if args.form.is_json() {
-        screen.print_json(&told(plan, &outcome, &options.run));
     }
-    let [_, _, failed, skipped] = outcome.counts();
-    if outcome.stopped {
-        Err(Failure::Interrupted)
-    } else if failed > 0 {
-        Err(Failure::Stages { failed, skipped, tasks: outcome.tasks.len() })
-    } else {
-        Ok(())
-    }
+}
+
+/// Returns a digest of this program and of all that a plan follows from but files; nothing where that cannot be told.
+fn asked(args: &RunArgs) -> Option<Digest> {
+    let text = |path: &PathBuf| Some(std::path::absolute(path).ok()?.to_str()?.to_owned());
+    let study = &args.study;
+    let folders: Vec<String> = study.data.iter().map(text).collect::<Option<_>>()?;
+    let told = (text(&study.manifest)?, &study.set, folders, &args.stages);
+    Some(Digest::of_value(&("run", environment::program()?, told)))
 }
 
 /// Returns how to start what runs torch stages: the program as told, else beside this one, else on the

@@ -18,6 +18,7 @@ use crate::cli::words;
 use crate::engine;
 use crate::engine::Status;
 use crate::manifest;
+use crate::manifest::FileRead;
 use crate::manifest::Manifest;
 use crate::manifest::Problem;
 use crate::manifest::Report;
@@ -66,9 +67,9 @@ impl Opened {
         rows.or_else(|| axes.find(|axis| axis != "seed"))
     }
 
-    /// Returns the plan alone: a run may take days, and needs the manifest no more.
-    pub(crate) fn into_plan(self) -> Plan {
-        self.plan
+    /// Returns which files were read, and the plan: a run may take days, and needs no more.
+    pub(crate) fn into_parts(self) -> (Vec<FileRead>, Plan) {
+        (self.manifest.files, self.plan)
     }
 }
 
@@ -77,15 +78,19 @@ impl Opened {
 pub(crate) fn open(args: &StudyArgs, cache: &Path, screen: &Screen) -> Result<Opened, Failure> {
     let manifest = manifest::load(&args.manifest, &args.set);
     let manifest = manifest.map_err(|report| drawn(&report, screen))?;
-    let folders = DataFolders::new(args.data.iter().cloned(), &args.manifest)
-        .with_sightings(Sightings::of(cache, clock::seconds_since_1970()))
-        .with_downloads(Downloads::of(cache));
-    let plan = plan::build(&manifest.document, STAGES, &folders)
+    let plan = plan::build(&manifest.document, STAGES, &folders(args, cache))
         .map_err(|problems| drawn(&manifest.report(problems), screen))?;
     if let Some(problem) = table_problem(manifest.document.table.as_ref(), &plan) {
         return Err(drawn(&manifest.report(problem.into()), screen));
     }
     Ok(Opened { manifest, plan })
+}
+
+/// Returns where the sources of a study are looked for, with what the cache knows of them.
+pub(crate) fn folders(args: &StudyArgs, cache: &Path) -> DataFolders {
+    DataFolders::new(args.data.iter().cloned(), &args.manifest)
+        .with_sightings(Sightings::of(cache, clock::seconds_since_1970()))
+        .with_downloads(Downloads::of(cache))
 }
 
 /// Returns what is wrong with the table that a manifest asks for: better before a training than after.
@@ -113,7 +118,7 @@ fn table_problem(spec: Option<&TableSpec>, plan: &Plan) -> Option<Problem> {
 
 /// Returns the plan of a manifest.
 pub(crate) fn plan(args: &StudyArgs, cache: &Path, screen: &Screen) -> Result<Plan, Failure> {
-    Ok(open(args, cache, screen)?.into_plan())
+    Ok(open(args, cache, screen)?.plan)
 }
 
 /// Most problems that are drawn: nobody reads more, and each is looked for in the whole text.

@@ -12,23 +12,24 @@ use crate::engine::CachedBy;
 use crate::engine::Event;
 use crate::engine::Listener;
 use crate::engine::SkipReason;
-use crate::plan::Plan;
 use crate::plan::TaskId;
 use crate::stage::Tick;
 
 /// Hears a run's events and shows them on standard error.
 pub(crate) struct Terminal<'a> {
     screen: &'a Screen,
-    plan: &'a Plan,
+    /// Tasks that failed, for those that are skipped because of it.
+    failed: RefCell<BTreeMap<TaskId, String>>,
     bars: RefCell<BTreeMap<TaskId, ProgressBar>>,
     /// That of a download.
     download: RefCell<Option<ProgressBar>>,
 }
 
 impl<'a> Terminal<'a> {
-    /// Returns a listener that tells the run of a plan.
-    pub(crate) fn new(screen: &'a Screen, plan: &'a Plan) -> Self {
-        Self { screen, plan, bars: RefCell::default(), download: RefCell::default() }
+    /// Returns a listener that has heard nothing yet.
+    pub(crate) fn new(screen: &'a Screen) -> Self {
+        let (failed, bars, download) = Default::default();
+        Self { screen, failed, bars, download }
     }
 
     fn start(&self, task: TaskId, label: &str) {
@@ -144,6 +145,7 @@ impl Listener for Terminal<'_> {
             }
             Event::Failed { task, label, again_in, problem, help, tail, log, .. } => {
                 self.end(*task);
+                self.failed.borrow_mut().insert(*task, label.clone());
                 tracing::error!("{label}: {problem}");
                 for line in tail {
                     self.screen.say(&format!("    | {line}"));
@@ -160,7 +162,9 @@ impl Listener for Terminal<'_> {
             }
             Event::Skipped { label, because, .. } => match because {
                 SkipReason::NeedsFailed(cause) => {
-                    tracing::warn!("{label}: skipped, since `{}` failed", self.plan.task(*cause));
+                    let failed = self.failed.borrow();
+                    let cause = failed.get(cause).map_or("another task", String::as_str);
+                    tracing::warn!("{label}: skipped, since `{cause}` failed");
                 }
                 SkipReason::FailFast(_) | SkipReason::Stopped => {
                     tracing::debug!("{label}: not started");

@@ -38,12 +38,31 @@ impl Journal {
     }
 }
 
+/// Reference to what [`Line`] owns.
+#[derive(Serialize)]
+struct Written<'a> {
+    seconds: f64,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
 impl Listener for Journal {
     fn hear(&self, event: &Event) {
-        let line = Line { seconds: self.start.elapsed().as_secs_f64(), event: event.clone() };
-        let mut text = serde_json::to_string(&line).expect("events have string keys");
-        text.push('\n');
+        self.hear_all(std::slice::from_ref(event));
+    }
+}
+
+impl Journal {
+    /// Writes down what happened at once.
+    pub(super) fn hear_all(&self, events: &[Event]) {
+        let seconds = self.start.elapsed().as_secs_f64();
+        let mut text = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut text, &Written { seconds, event })
+                .expect("events have string keys");
+            text.push(b'\n');
+        }
         // A full disk must not end a run over its diary: what matters is refused when published.
-        drop(files::add(&self.path, &self.file, text.as_bytes()));
+        drop(files::add(&self.path, &self.file, &text));
     }
 }

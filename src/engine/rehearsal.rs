@@ -47,6 +47,11 @@ impl Listener for Ear {
 }
 
 impl Ear {
+    /// Returns all that was told.
+    pub(super) fn heard(&self) -> Vec<Event> {
+        self.heard.lock().unwrap().clone()
+    }
+
     /// Returns what happened to tasks, as `what label`.
     fn story(&self) -> Vec<String> {
         let mut story = Vec::new();

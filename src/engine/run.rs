@@ -183,10 +183,9 @@ impl<'a> Run<'a> {
             needed: need.open.len() + need.found.len(),
         });
         let mut outcome = Outcome::default();
-        for (id, record) in need.found {
-            teller.cached(id, CachedBy::Recipe);
-            outcome.tasks.insert(id, Ended::Cached(Box::new(record)));
-        }
+        teller.all_cached(need.found.keys().copied(), CachedBy::Recipe);
+        let found = need.found.into_iter();
+        outcome.tasks.extend(found.map(|(id, record)| (id, Ended::Cached(Box::new(record)))));
         Self {
             around,
             teller,

@@ -34,7 +34,16 @@ impl Teller<'_> {
     }
 
     pub(super) fn cached(&self, task: TaskId, by: CachedBy) {
-        self.tell(&Event::Cached { task, label: self.label(task), by });
+        self.all_cached(std::iter::once(task), by);
+    }
+
+    pub(super) fn all_cached(&self, tasks: impl Iterator<Item = TaskId>, by: CachedBy) {
+        let cached = |task| Event::Cached { task, label: self.label(task), by };
+        let events: Vec<Event> = tasks.map(cached).collect();
+        self.journal.hear_all(&events);
+        for event in &events {
+            self.listener.hear(event);
+        }
     }
 
     pub(super) fn waiting(&self, task: TaskId) {

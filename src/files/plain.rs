@@ -15,6 +15,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::digest::Digest;
 use crate::files::Error;
+use crate::files::Look;
 use crate::files::Mapped;
 use crate::files::attempt;
 use crate::files::has_vanished;
@@ -76,6 +77,12 @@ pub struct Entry {
 pub fn look(path: &Path) -> Option<(Sort, u64)> {
     let about = fs::symlink_metadata(path).ok()?;
     Some((Sort::of(about.file_type()), about.len()))
+}
+
+/// Returns all that the file system says of a plain file; nothing where none lies under the path.
+pub fn look_closely(path: &Path) -> Option<Look> {
+    let about = fs::symlink_metadata(path).ok()?;
+    about.is_file().then(|| Look::of(&about))
 }
 
 /// Opens a plain file; returns it with its size in bytes.
@@ -230,6 +237,9 @@ mod tests {
         for name in ["link", "pipe", "socket", "."] {
             assert!(super::digest(&at(name)).is_err() && super::map(&at(name)).is_err());
         }
+        let looks = ["file", "link", "pipe", "socket", ".", "none"];
+        let seen = looks.map(|name| super::look_closely(&at(name)).map(|look| look.size));
+        assert_eq!(seen, [Some(4), None, None, None, None, None]);
         let sorts: Vec<Sort> =
             super::walk(folder.path()).unwrap().iter().map(|entry| entry.sort).collect();
         assert_eq!(sorts, [Sort::File, Sort::Link, Sort::Special, Sort::Special]);

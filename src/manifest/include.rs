@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::digest::Digest;
 use crate::files;
 use crate::manifest::Content;
 use crate::manifest::Document;
@@ -30,6 +34,17 @@ pub struct Manifest {
     pub document: Document,
     /// The texts that spans point into.
     pub sources: Sources,
+    /// The files that were read: this one and those that it extends.
+    pub files: Vec<FileRead>,
+}
+
+/// A file that a manifest was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRead {
+    /// Where it lies, as an absolute path.
+    pub path: PathBuf,
+    /// Digest of its text.
+    pub digest: Digest,
 }
 
 impl Manifest {
@@ -42,14 +57,14 @@ impl Manifest {
 
 /// Reads a manifest, lays it over what it extends, and lays `--set` arguments over the result.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Manifest, Report> {
-    let mut loader = Loader { sources: Sources::default(), chain: Vec::new() };
+    let mut loader = Loader { sources: Sources::default(), chain: Vec::new(), files: Vec::new() };
     let document = loader
         .file(path, None)
         .and_then(|root| overrides::apply(root, overrides, &mut loader.sources))
         .and_then(|root| Document::read(&root, overrides));
-    let sources = loader.sources;
+    let Loader { sources, files, .. } = loader;
     match document {
-        Ok(document) => Ok(Manifest { path: path.to_owned(), document, sources }),
+        Ok(document) => Ok(Manifest { path: path.to_owned(), document, sources, files }),
         Err(problems) => Err(Report { manifest: path.display().to_string(), problems, sources }),
     }
 }
@@ -73,8 +88,18 @@ pub fn text_of(path: &Path) -> Result<String, Problem> {
     })
 }
 
+/// Returns whether these files are there with the texts that were read from them. A pipe is not: its text can be
+/// read once.
+pub fn is_unchanged(files: &[FileRead]) -> bool {
+    files.iter().all(|file| {
+        let text = file.path.is_file().then(|| text_of(&file.path).ok()).flatten();
+        text.is_some_and(|text| Digest::of_bytes(text.as_bytes()) == file.digest)
+    })
+}
+
 struct Loader {
     sources: Sources,
+    files: Vec<FileRead>,
     /// Files that are being read: each extends the next.
     chain: Vec<PathBuf>,
 }
@@ -84,6 +109,8 @@ impl Loader {
     fn file(&mut self, path: &Path, named_at: Option<Span>) -> Result<Node, Problems> {
         let text = text_of(path).map_err(|problem| located(problem, named_at))?;
         let file = self.sources.add(path.display().to_string(), text.as_str());
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        self.files.push(FileRead { path: absolute, digest: Digest::of_bytes(text.as_bytes()) });
         let root = parse(file, &text)?;
         if !matches!(root.content, Content::Map(_)) {
             let mut problems = Problems::default();
@@ -182,6 +209,7 @@ fn tidy(path: &Path) -> PathBuf {
 mod tests {
     use std::path::Path;
 
+    use super::is_unchanged;
     use super::load;
     use crate::manifest::Manifest;
 
@@ -224,6 +252,25 @@ mod tests {
             params(&manifest),
             r#"{"list":[{"n":1},{"n":5}],"new":{"deep":[1,"x"]},"rate":2}"#
         );
+    }
+
+    #[test]
+    fn whether_any_of_the_files_that_were_read_has_changed_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "base.yaml", BASE);
+        write(folder.path(), "over.yaml", "extends: base.yaml\nname: over\n");
+        let files = read(folder.path(), "over.yaml", &["seed=2"]).unwrap().files;
+        assert_eq!(files.len(), 2);
+        assert!(is_unchanged(&files));
+        write(folder.path(), "base.yaml", &format!("{BASE} # new\n"));
+        assert!(!is_unchanged(&files));
+        write(folder.path(), "base.yaml", BASE);
+        assert!(is_unchanged(&files));
+        crate::files::remove(&folder.path().join("over.yaml")).unwrap();
+        assert!(!is_unchanged(&files));
+        let pipe = folder.path().join("over.yaml");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(!is_unchanged(&files)); // and does not wait for a writer
     }
 
     #[test]

@@ -83,6 +83,7 @@ impl Store {
         work.remove_runs(&chosen.runs)?;
         sweep::sweep(self)?;
         self.forget_the_lost()?;
+        self.drop_receipts()?;
         work.told.finish(&work.survey, policy);
         drop(alone);
         Ok(work.told)

@@ -20,10 +20,11 @@ pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 pub(super) const JOURNAL: &str = "events.jsonl";
 
 /// The folders of a cache.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "objects",
     "records",
     "recipes",
+    "receipts",
     "sightings",
     "downloads",
     "locks",
@@ -72,6 +73,14 @@ impl Layout {
 
     pub(super) fn recipe(&self, recipe: Digest) -> PathBuf {
         self.root.join(format!("recipes/{recipe}.json"))
+    }
+
+    pub(super) fn receipts(&self) -> PathBuf {
+        self.root.join("receipts")
+    }
+
+    pub(super) fn receipt(&self, asked: Digest) -> PathBuf {
+        self.root.join(format!("receipts/{asked}.json"))
     }
 
     pub(super) fn sightings(&self) -> PathBuf {

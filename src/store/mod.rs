@@ -19,6 +19,7 @@ mod listing;
 mod lock;
 mod objects;
 mod pulse;
+mod receipts;
 mod record;
 mod sightings;
 mod statistics;

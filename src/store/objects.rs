@@ -92,7 +92,8 @@ pub(super) fn clear_way(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn is_there(path: &Path, size: u64) -> bool {
+/// Returns whether a plain file of this size lies under a path.
+pub(super) fn is_there(path: &Path, size: u64) -> bool {
     plain::look(path) == Some((Sort::File, size))
 }
 
