@@ -95,7 +95,7 @@ parity: libtorch ## Compares all networks with torchvision's and PyTorch's, live
 # beside them; what is found is kept in target/. ABLATE_FUZZ is the seconds that each takes; without it
 # manifests, of which there is most to find, take ten minutes and the others two. A thread that is about to
 # end looks like a leak to the sanitiser, so none is looked for; memory is bounded anyway.
-fuzzed := manifest record npy npz job artifact image archive
+fuzzed := manifest record receipt npy npz job artifact image archive
 seeds_manifest := tests/manifests/bad pipelines pipelines/ablations
 fuzz: $(fuzzed:%=fuzz-%) ## Feeds damaged manifests, caches, images, jobs; needs nightly Rust.
 

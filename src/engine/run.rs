@@ -341,6 +341,7 @@ impl<'a> Run<'a> {
         self.schedule.succeed(id);
         self.teller.cached(id, CachedBy::Content);
         self.outcome.tasks.insert(id, Ended::Cached(record));
+        self.forget(id);
         Ok(())
     }
 
@@ -358,6 +359,7 @@ impl<'a> Run<'a> {
                 self.schedule.succeed(id);
                 self.teller.finished(id, &record);
                 self.outcome.tasks.insert(id, Ended::Ran(record));
+                self.forget(id);
             }
             Message::Counted(counted) => self.cuda = Cuda::Counted(counted),
             Message::Ended(Err(failure)) => {
@@ -385,11 +387,19 @@ impl<'a> Run<'a> {
             return;
         }
         self.outcome.tasks.insert(id, Ended::Failed(failure));
+        self.forget(id);
         let skipped = self.schedule.fail(id);
         let fail_fast = self.around.options.fail_fast;
         self.skip(skipped, |_| {
             if fail_fast { SkipReason::FailFast(id) } else { SkipReason::NeedsFailed(id) }
         });
+    }
+
+    /// Forgets what is of use only until a task has ended: a study may have ten thousand.
+    fn forget(&mut self, id: TaskId) {
+        self.keys.remove(&id);
+        self.logs.remove(&id);
+        self.attempts.remove(&id);
     }
 
     fn is_pausing(&self, id: TaskId) -> bool {
