@@ -30,12 +30,19 @@ pub(crate) fn of(plan: &Plan) -> BTreeMap<&str, String> {
     found
 }
 
+/// Most stages that are told to run programs: nobody reads more.
+const TOLD: usize = 20;
+
 /// Says which stages run programs, where some do.
 pub(crate) fn tell(plan: &Plan, screen: &Screen) {
-    for (stage, command) in of(plan) {
+    let found = of(plan);
+    for (stage, command) in found.iter().take(TOLD) {
         screen.say(&format!(
             "note: stage `{stage}` runs `{command}`, which `ablate run` refuses without `--allow-exec`"
         ));
+    }
+    if found.len() > TOLD {
+        screen.say(&format!("note: and so do {}", words::many(found.len() - TOLD, "other stage")));
     }
 }
 
