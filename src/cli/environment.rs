@@ -50,6 +50,18 @@ const PASSED: &[&str] = &[
     "RUST_LIB_BACKTRACE",
 ];
 
+/// What is added where the user says nothing of it.
+const ADDED: &[(&str, &str)] = &[
+    // OpenMP's threads wait by spinning unless told otherwise, which on cores that are shared with
+    // others makes a training up to twenty times slower.
+    ("OMP_WAIT_POLICY", "PASSIVE"),
+    // Each of these is what its library asks for to give the same bits each time: as many threads as were asked for, no
+    // path that depends on more than the processor, and a workspace of a fixed size.
+    ("OMP_DYNAMIC", "FALSE"),
+    ("MKL_CBWR", "AUTO"),
+    ("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+];
+
 /// Parts of names whose values are secrets, whatever the name begins with: `NVIDIA_API_KEY`.
 const SECRET: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
 
@@ -59,12 +71,9 @@ pub(crate) fn for_worker(
 ) -> Vec<(OsString, OsString)> {
     let passes = |(name, _): &(OsString, OsString)| name.to_str().is_some_and(is_passed);
     let mut passed: Vec<_> = own.filter(passes).collect();
-    // OpenMP's threads wait by spinning unless told otherwise, which on cores that are shared with
-    // others makes a training up to twenty times slower.
-    // And cuBLAS gives the same bits each time with a workspace of a fixed size only.
-    for (name, value) in [("OMP_WAIT_POLICY", "PASSIVE"), ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")] {
+    for (name, value) in ADDED {
         if !passed.iter().any(|(known, _)| known == name) {
-            passed.push((name.into(), value.into()));
+            passed.push(((*name).into(), (*value).into()));
         }
     }
     passed
@@ -125,7 +134,10 @@ mod tests {
         ];
         let names: Vec<String> = passed(&own).into_iter().map(|(name, _)| name).collect();
         let own = ["PATH", "CUDA_VISIBLE_DEVICES", "LC_ALL"];
-        assert_eq!(names, [&own[..], &["OMP_WAIT_POLICY", "CUBLAS_WORKSPACE_CONFIG"]].concat());
+        assert_eq!(
+            names,
+            [&own[..], &super::ADDED.iter().map(|(name, _)| *name).collect::<Vec<_>>()].concat()
+        );
     }
 
     #[test]
