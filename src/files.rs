@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::io::Read;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
@@ -113,6 +114,15 @@ fn attempt<T>(
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     attempt("read", path, || fs::read(path))
+}
+
+/// Reads a file up to a number of bytes.
+pub fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    attempt("read", path, || {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
 }
 
 /// Maps a file into memory. The file must not shrink meanwhile: stored objects never change.

@@ -36,11 +36,11 @@ pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
     let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
-    let options = options(args, devices);
-    let asked = if args.dry_run { None } else { asked(args) };
     // What was found is told in JSON by its records, which a receipt has not.
-    if let Some(asked) = asked.filter(|_| !args.form.is_json()) {
-        let (folders, terminal) = (study::folders(&args.study, cache), Terminal::new(screen));
+    let asked = if args.dry_run || args.form.is_json() { None } else { asked(args) };
+    let (folders, terminal) = (study::folders(&args.study, cache), Terminal::new(screen));
+    if let Some(asked) = asked {
+        let options = options(args, devices.clone());
         if engine::repeat(asked, &folders, &Store::open(cache)?, &options, &terminal)?.is_some() {
             return Ok(());
         }
@@ -68,10 +68,11 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
     }
     let (files, plan) = opened.into_parts();
     let plan = &plan;
-    let terminal = Terminal::new(screen);
+    let options = options(args, devices); // its time is now, and what was fetched took long
     let outcome = engine::run(plan, &wanted, &store, &options, &terminal)?;
     if let Some(asked) = asked {
-        let kept = engine::keep_receipt(asked, files, plan, &outcome, (&store, options.time));
+        let (read, planned) = ((files, &folders), (plan, &wanted));
+        let kept = engine::keep_receipt(asked, read, planned, &outcome, (&store, options.time));
         if let Err(error) = kept {
             tracing::debug!("{error}: the next run plans again");
         }

@@ -7,6 +7,7 @@
 //! Whatever is otherwise, or cannot be read, leads to a plan.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use serde::Deserialize;
@@ -71,15 +72,17 @@ pub fn repeat(
 ) -> Result<Option<usize>, Error> {
     let start = Instant::now();
     let Some(receipt) = Receipt::read(store, asked) else { return Ok(None) };
-    if !manifest::is_unchanged(&receipt.files) || !folders.still_have(&receipt.given) {
+    // Once before anything is written: a run that needs a plan might be refused by it.
+    if !manifest::is_unchanged(&receipt.files)
+        || !folders.still_have(&receipt.given)
+        || !receipt.is_there(store, options.time)
+    {
         return Ok(None);
     }
     let hold = store.hold(&options.run, &receipt.study, options.time)?;
     let gate = store.pass()?;
-    if receipt.looks_in(store, options.time) != Some(receipt.looks)
-        || !store.has_objects(&receipt.objects)
-    {
-        return Ok(None);
+    if !receipt.is_there(store, options.time) {
+        return Ok(None); // a collection came between
     }
     let uses = receipt.tasks.iter().map(|held| (held.key, held.label.as_str()));
     hold.note(&gate, uses, options.time)?;
@@ -94,15 +97,19 @@ pub fn repeat(
     Ok(Some(count))
 }
 
-/// Keeps a receipt of a run that found all that it needed, given the files of its manifest and the time, seconds since
-/// 1970; of any other, none.
+/// Keeps a receipt of a run that found all that was wanted and all above it, given the files of its manifest and the time,
+/// seconds since 1970; of any other, none.
 pub fn keep_receipt(
     asked: Digest,
-    files: Vec<FileRead>,
-    plan: &Plan,
+    (files, folders): (Vec<FileRead>, &DataFolders),
+    (plan, wanted): (&Plan, &BTreeSet<TaskId>),
     outcome: &Outcome,
     (store, time): (&Store, u64),
 ) -> Result<(), Error> {
+    let all = if wanted.is_empty() { plan.tasks.len() } else { plan.with_ancestors(wanted).len() };
+    if outcome.tasks.len() < all {
+        return Ok(()); // what is missing may come back, and then a plan tells of it
+    }
     let mut objects = BTreeMap::new();
     let mut tasks = Vec::with_capacity(outcome.tasks.len());
     for (&task, ended) in &outcome.tasks {
@@ -110,11 +117,12 @@ pub fn keep_receipt(
         objects.extend(record.objects());
         tasks.push(Held { task, label: plan.task(task).to_string(), key: record.key_digest() });
     }
+    let Some(given) = folders.given(plan) else { return Ok(()) };
     let receipt = Receipt {
         format: FORMAT,
         study: plan.name.clone(),
         files,
-        given: plan.given(),
+        given,
         tasks,
         objects: objects.into_iter().collect(),
         looks: Digest::of_bytes(b""),
@@ -137,7 +145,13 @@ impl Receipt {
         let mut names =
             receipt.tasks.iter().map(|held| &held.label).chain(std::iter::once(&receipt.study));
         let is_plain = names.all(|name| !name.contains(char::is_control));
-        (receipt.format == FORMAT && is_plain).then_some(receipt)
+        let says_something = !receipt.files.is_empty() && !receipt.tasks.is_empty();
+        (receipt.format == FORMAT && is_plain && says_something).then_some(receipt)
+    }
+
+    /// Returns whether all that was found is there as it was.
+    fn is_there(&self, store: &Store, time: u64) -> bool {
+        self.looks_in(store, time) == Some(self.looks) && store.has_objects(&self.objects)
     }
 
     fn looks_in(&self, store: &Store, time: u64) -> Option<Digest> {
@@ -233,7 +247,8 @@ mod tests {
             let (ear, plan) = (Ear::default(), &study());
             let outcome = run(plan, &BTreeSet::new(), &self.store, &later(name), &ear).unwrap();
             let kept = (&self.store, LATER);
-            keep_receipt(asked(), vec![self.manifest()], plan, &outcome, kept).unwrap();
+            let read = (vec![self.manifest()], &DataFolders::default());
+            keep_receipt(asked(), read, (plan, &BTreeSet::new()), &outcome, kept).unwrap();
             ear.heard()
         }
 
@@ -324,7 +339,8 @@ mod tests {
         let outcome =
             run(&study(), &BTreeSet::new(), &bench.store, &later("second"), &Ear::default());
         let (outcome, young) = (outcome.unwrap(), (&bench.store, 0));
-        keep_receipt(asked(), vec![bench.manifest()], &study(), &outcome, young).unwrap();
+        let read = (vec![bench.manifest()], &DataFolders::default());
+        keep_receipt(asked(), read, (&study(), &BTreeSet::new()), &outcome, young).unwrap();
         assert_eq!(bench.repeat(asked()), None);
     }
 
@@ -342,6 +358,8 @@ mod tests {
         assert!(!read(&sound.replace("\"label\":\"sum", "\"label\":\"\\u001b[2J")));
         assert!(!read(&sound.replace("\"study\":\"", "\"study\":\"\\u009b")));
         assert!(!read(&sound.replace("\"format\":1", "\"format\":2")));
+        let [first, last] = ["\"files\":[", "],\"given\":"].map(|text| sound.find(text).unwrap());
+        assert!(!read(&format!("{}{}", &sound[..first + 9], &sound[last..])), "no file");
         for text in ["", "{}", &sound[..sound.len() / 2]] {
             assert!(!read(text), "{text}");
         }

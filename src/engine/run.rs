@@ -400,6 +400,8 @@ impl<'a> Run<'a> {
         self.keys.remove(&id);
         self.logs.remove(&id);
         self.attempts.remove(&id);
+        self.pauses.remove(&id);
+        self.waiting.remove(&id);
     }
 
     fn is_pausing(&self, id: TaskId) -> bool {

@@ -8,6 +8,7 @@ use std::io;
 use std::io::BufRead;
 use std::io::Read;
 use std::io::Seek;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -83,6 +84,12 @@ pub fn look(path: &Path) -> Option<(Sort, u64)> {
 pub fn look_closely(path: &Path) -> Option<Look> {
     let about = fs::symlink_metadata(path).ok()?;
     about.is_file().then(|| Look::of(&about))
+}
+
+/// Returns the number of the user whose a plain file is; nothing where none lies under the path.
+pub fn owner(path: &Path) -> Option<u32> {
+    let about = fs::symlink_metadata(path).ok()?;
+    about.is_file().then(|| about.uid())
 }
 
 /// Opens a plain file; returns it with its size in bytes.

@@ -77,11 +77,11 @@ pub fn text_of(path: &Path) -> Result<String, Problem> {
     let blame = |message: String| {
         Problem::nowhere(message).help("name a manifest, such as `pipelines/quickstart.yaml`")
     };
-    if std::fs::metadata(path).is_ok_and(|about| about.len() > LARGEST) {
+    let bytes = files::read_up_to(path, LARGEST + 1).map_err(|error| blame(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST {
         let message = format!("`{}` is larger than 16 MiB, and no manifest", path.display());
         return Err(blame(message));
     }
-    let bytes = files::read(path).map_err(|error| blame(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         blame(format!("`{}` is no text: byte {at} is not UTF-8", path.display()))

@@ -74,10 +74,17 @@ pub(super) enum Refused {
     Other(SourceKind),
 }
 
-/// Finds sources, and hashes each only once.
+/// Finds sources, and looks at and hashes each only once.
 pub(super) struct Finder<'a> {
     folders: &'a DataFolders,
-    hashed: BTreeMap<PathBuf, Digest>,
+    hashed: BTreeMap<PathBuf, Hashed>,
+}
+
+/// What is known of a source that was found.
+#[derive(Clone, Copy)]
+struct Hashed {
+    digest: Digest,
+    looks: Digest,
 }
 
 impl<'a> Finder<'a> {
@@ -146,19 +153,35 @@ impl<'a> Finder<'a> {
 impl Finder<'_> {
     /// Returns the digest of a source, computed once a plan.
     fn digest_once(&mut self, path: &Path) -> Result<Digest, files::Error> {
-        if let Some(digest) = self.hashed.get(path) {
-            return Ok(*digest);
+        Ok(self.hashed_once(path)?.digest)
+    }
+
+    /// Returns the digest of the looks of a source's files, looked at once a plan.
+    pub(super) fn looks_once(&mut self, path: &Path) -> Result<Digest, files::Error> {
+        Ok(self.hashed_once(path)?.looks)
+    }
+
+    fn hashed_once(&mut self, path: &Path) -> Result<Hashed, files::Error> {
+        if let Some(hashed) = self.hashed.get(path) {
+            return Ok(*hashed);
         }
-        let digest = self.digest(path)?;
-        self.hashed.insert(path.to_owned(), digest);
-        Ok(digest)
+        let found = found(path)?;
+        let looks = looks(&found);
+        let hashed = Hashed { digest: self.digest(path, found, looks)?, looks };
+        self.hashed.insert(path.to_owned(), hashed);
+        Ok(hashed)
     }
 
     /// Returns the digest of a source; only what was not seen before is read.
-    fn digest(&self, path: &Path) -> Result<Digest, files::Error> {
-        let Some(sightings) = &self.folders.sightings else { return digest(path) };
-        let found = found(path)?;
-        let looks = looks(&found);
+    fn digest(
+        &self,
+        path: &Path,
+        found: Vec<Found>,
+        looks: Digest,
+    ) -> Result<Digest, files::Error> {
+        let Some(sightings) = &self.folders.sightings else {
+            return Ok(content(&read(found, &BTreeMap::new())?));
+        };
         if let Some(digest) = sightings.digest(path, looks) {
             return Ok(digest);
         }
@@ -223,12 +246,13 @@ fn content(seen: &[Seen]) -> Digest {
     Digest::of_items(seen.iter().map(|seen| (&*seen.name, seen.look.size, seen.digest)))
 }
 
-/// Returns the digest of all that the file system says of files.
+/// Returns the digest of all that the file system says of files, and of links that lead out to them.
 fn looks(found: &[Found]) -> Digest {
     Digest::of_parts(found.iter().map(|file| {
         let mut bytes = (file.name.len() as u64).to_le_bytes().to_vec();
         bytes.extend_from_slice(file.name.as_bytes());
         bytes.extend_from_slice(&file.look.bytes());
+        bytes.extend(file.is_outside.then_some(1));
         bytes
     }))
 }

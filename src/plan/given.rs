@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::digest::Digest;
 use crate::plan::DataFolders;
 use crate::plan::Plan;
-use crate::plan::Source;
 use crate::plan::data::Finder;
 use crate::stage::SourceRef;
 
@@ -21,39 +20,47 @@ pub struct Given {
     pub source: SourceRef,
     /// Digest of its content; absent where nobody knows it.
     pub digest: Option<Digest>,
-    /// Whether it was found.
-    pub is_at_hand: bool,
-}
-
-impl Plan {
-    /// Returns every source that the plan asks for, each once, with what it found.
-    pub fn given(&self) -> Vec<Given> {
-        let mut given = BTreeMap::new();
-        for task in &self.tasks {
-            for source in (task.kind.sources)(&task.params) {
-                let Some(found) = task.sources.get(&source.name) else { continue };
-                let name = serde_json::to_string(&source).expect("its keys are strings");
-                given.entry(name).or_insert_with(|| Given::of(source, found));
-            }
-        }
-        given.into_values().collect()
-    }
+    /// Digest of what the file system says of its files, and of links that lead there from elsewhere; absent where it
+    /// was not found.
+    pub looks: Option<Digest>,
 }
 
 impl DataFolders {
+    /// Returns every source that a plan asks for, each once, with what is found of it now; nothing where that is not
+    /// what the plan found.
+    pub fn given(&self, plan: &Plan) -> Option<Vec<Given>> {
+        let mut finder = Finder::new(self);
+        let mut given = BTreeMap::new();
+        for task in &plan.tasks {
+            for source in (task.kind.sources)(&task.params) {
+                let name = serde_json::to_string(&source).expect("its keys are strings");
+                if given.contains_key(&name) {
+                    continue;
+                }
+                let found = Given::of(source, &mut finder)?;
+                let planned = task.sources.get(&found.source.name)?;
+                let is_same = planned.digest == found.digest
+                    && planned.path.is_some() == found.looks.is_some();
+                given.insert(name, is_same.then_some(found)?);
+            }
+        }
+        Some(given.into_values().collect())
+    }
+
     /// Returns whether the same would be found of all of these sources now.
     pub fn still_have(&self, given: &[Given]) -> bool {
         let mut finder = Finder::new(self);
-        given.iter().all(|before| {
-            let found = finder.find(&before.source);
-            found.is_ok_and(|found| Given::of(before.source.clone(), &found) == *before)
-        })
+        let mut now = |before: &Given| Given::of(before.source.clone(), &mut finder);
+        given.iter().all(|before| now(before).as_ref() == Some(before))
     }
 }
 
 impl Given {
-    fn of(source: SourceRef, found: &Source) -> Self {
-        Self { source, digest: found.digest, is_at_hand: found.path.is_some() }
+    /// Finds a source; nothing where a plan would refuse it.
+    fn of(source: SourceRef, finder: &mut Finder<'_>) -> Option<Self> {
+        let found = finder.find(&source).ok()?;
+        let looks = found.path.as_deref().map(|path| finder.looks_once(path));
+        Some(Self { source, digest: found.digest, looks: looks.transpose().ok()? })
     }
 }
 
@@ -69,6 +76,8 @@ mod tests {
     use crate::plan::Plan;
     use crate::plan::build;
     use crate::plan::toys::TOYS;
+    use crate::stage::SourceKind;
+    use crate::stage::SourceRef;
 
     fn plan(folder: &Path) -> (Plan, DataFolders) {
         let path = folder.join("study.yaml");
@@ -83,12 +92,16 @@ mod tests {
     #[test]
     fn each_source_is_told_once_with_what_was_found_of_it() {
         let folder = tempfile::tempdir().unwrap();
-        files::write(&folder.path().join("second/a"), b"one").unwrap();
-        let given = plan(folder.path()).0.given();
+        let path = folder.path().join("second/a");
+        files::write(&path, b"one").unwrap();
+        let (plan, data) = plan(folder.path());
+        let given = data.given(&plan).unwrap();
         let told: Vec<_> =
-            given.iter().map(|one| (&*one.source.name, one.digest, one.is_at_hand)).collect();
+            given.iter().map(|one| (&*one.source.name, one.digest, one.looks.is_some())).collect();
         let digest = Digest::of_bytes(b"one");
         assert_eq!(told, [("a", Some(digest), true), ("b", None, false)]);
+        files::write(&path, b"two").unwrap();
+        assert_eq!(data.given(&plan), None, "the plan is of another file");
     }
 
     #[test]
@@ -100,22 +113,37 @@ mod tests {
         let remove = |name: &str| files::remove(&folder.path().join(name)).unwrap();
         write("second/a", "one");
         let (plan, data) = plan(folder.path());
-        let given: Vec<Given> = plan.given();
+        let given = data.given(&plan).unwrap();
         let holds = || data.still_have(&given);
         assert!(holds());
         write("first/a", "two"); // before the other
         assert!(!holds());
-        write("first/a", "one"); // the same content, elsewhere
-        assert!(holds());
-        remove("second/a");
+        remove("first/a");
         assert!(holds());
         write("second/b", "new");
         assert!(!holds());
         remove("second/b");
         assert!(holds());
-        remove("first/a");
+        remove("second/a");
         assert!(!holds());
-        files::create_folder(&folder.path().join("first/a")).unwrap(); // no file
+        files::create_folder(&folder.path().join("second/a")).unwrap(); // no file
         assert!(!holds());
+    }
+
+    #[test]
+    fn a_file_that_a_link_leads_to_from_elsewhere_is_found_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, outside) = (folder.path().join("data/photos/a"), folder.path().join("a"));
+        files::write(&inside, b"one").unwrap();
+        let source = SourceRef { kind: SourceKind::Folder, ..SourceRef::file("photos", "folder") };
+        let data = DataFolders::new([folder.path().join("data")], Path::new("x"));
+        let given = || Given::of(source.clone(), &mut super::Finder::new(&data)).unwrap();
+        let before = given();
+        assert!(data.still_have(std::slice::from_ref(&before)));
+        files::rename(&inside, &outside).unwrap();
+        std::os::unix::fs::symlink(&outside, &inside).unwrap();
+        let after = given();
+        assert_eq!(after.digest, before.digest);
+        assert!(!data.still_have(&[before]) && data.still_have(&[after]));
     }
 }

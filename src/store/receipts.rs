@@ -1,8 +1,8 @@
 //! Receipts: what a run that found everything leaves for the next run that is asked the same, and whether what it
 //! names still lies there as it did.
 //!
-//! A receipt only ever saves looking: one that is lost, old or of no use costs a plan. Does not know what a run is
-//! asked.
+//! A receipt only ever saves looking: one that is lost, old or of no use costs a plan. Each user has receipts of their
+//! own: nobody else can write one that counts. Does not know what a run is asked.
 
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
@@ -13,21 +13,30 @@ use crate::files::plain;
 use crate::store::Error;
 use crate::store::Record;
 use crate::store::Store;
+use crate::store::cache::named_by_digests;
 use crate::store::objects;
 
 /// Longest receipt, bytes: some hundred thousand tasks.
 const LONGEST: u64 = 64 << 20;
 
 impl Store {
-    /// Returns the receipt that is kept for what was asked.
+    /// Returns the receipt that this user has for what was asked.
     pub fn receipt(&self, asked: Digest) -> Option<Vec<u8>> {
-        plain::read(&self.layout.receipt(asked), LONGEST).ok()
+        let path = self.layout.receipt(own(asked));
+        if plain::owner(&path) != Some(user()) {
+            return None;
+        }
+        plain::read(&path, LONGEST).ok()
     }
 
-    /// Keeps a receipt for what was asked, in the place of the one before.
+    /// Keeps a receipt for what was asked, in the place of the one before; one that is too long to be read is
+    /// not kept.
     pub fn keep_receipt(&self, asked: Digest, receipt: &[u8]) -> Result<(), Error> {
+        if receipt.len() as u64 > LONGEST {
+            return Ok(());
+        }
         self.prepare()?;
-        let path = self.layout.receipt(asked);
+        let path = self.layout.receipt(own(asked));
         objects::clear_way(&path)?;
         Ok(files::write(&path, receipt)?)
     }
@@ -52,8 +61,21 @@ impl Store {
 
     /// Removes every receipt: after a collection none may hold, and the next run writes what does.
     pub(super) fn drop_receipts(&self) -> Result<(), Error> {
-        Ok(files::remove_folder(&self.layout.receipts())?)
+        for (_, path) in named_by_digests(&self.layout.receipts())? {
+            files::remove_file(&path)?;
+        }
+        Ok(())
     }
+}
+
+/// Returns the number of the user whose rights this process has.
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Returns what stands for a question of this user.
+fn own(asked: Digest) -> Digest {
+    Digest::of_value(&(asked, user()))
 }
 
 impl Record {

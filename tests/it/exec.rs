@@ -496,19 +496,3 @@ fn a_file_that_is_not_what_it_looks_like_publishes_nothing_and_is_read_the_next_
     assert_eq!(records(), 1, "nothing was recorded");
     assert_eq!(ran(&sandbox, "study.yaml"), 0, "the first result, which is right, is taken");
 }
-
-#[test]
-fn of_many_programs_some_are_told_and_the_others_counted() {
-    let sandbox = Sandbox::new();
-    let stage = |number: usize| {
-        format!(
-            "  s{number:02}: {{kind: exec, params: {{command: [sh, -c, 'true'], outputs: {{out: files}}}}}}\n"
-        )
-    };
-    let stages: String = (0..23).map(stage).collect();
-    sandbox.write("study.yaml", format!("ablate: 1\nname: many\nstages:\n{stages}"));
-    let told = sandbox.run(&["check", "study.yaml"]).ends_with(0).stderr;
-    assert_eq!(told.lines().count(), 21, "{told}");
-    assert!(told.contains("`s19` runs") && !told.contains("`s20` runs"), "{told}");
-    assert!(told.ends_with("note: and so do 3 other stages\n"), "{told}");
-}

@@ -1,4 +1,4 @@
-//! Programs that hide in params of other kinds than `exec`: none runs without permission.
+//! Permission to run programs: those that hide in params of other kinds than `exec` need it too, and who would run is told.
 
 use crate::sandbox::Sandbox;
 
@@ -27,4 +27,20 @@ stages:
     let weights = "stages.quality.params.features={script: null, weights: {network: resnet18, file: network.pt}}";
     let output = sandbox.run(&["run", "study.yaml", "parts", "--set", weights]).ends_with(0);
     assert!(!output.stderr.contains("--allow-exec"), "{}", output.stderr);
+}
+
+#[test]
+fn of_many_programs_some_are_told_and_the_others_counted() {
+    let sandbox = Sandbox::new();
+    let stage = |number: usize| {
+        format!(
+            "  s{number:02}: {{kind: exec, params: {{command: [sh, -c, 'true'], outputs: {{out: files}}}}}}\n"
+        )
+    };
+    let stages: String = (0..23).map(stage).collect();
+    sandbox.write("study.yaml", format!("ablate: 1\nname: many\nstages:\n{stages}"));
+    let told = sandbox.run(&["check", "study.yaml"]).ends_with(0).stderr;
+    assert_eq!(told.lines().count(), 21, "{told}");
+    assert!(told.contains("`s19` runs") && !told.contains("`s20` runs"), "{told}");
+    assert!(told.ends_with("note: and so do 3 other stages\n"), "{told}");
 }
