@@ -54,19 +54,12 @@ pub(crate) fn run(
     let chosen = choose(store, args)?;
     let time = clock::seconds_since_1970();
     let options = Options {
-        run: clock::run_name(time),
-        time,
-        jobs: 1,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        memory: None,
         devices: args.device.parse().map_err(Failure::usage)?,
-        fail_fast: false,
-        pause: std::time::Duration::ZERO,
         worker: run::worker(args.worker.as_deref()),
         programs: args.allow_exec.then(programs::environment),
         guard: Some(Arc::new(guard::of_this_process())),
-        machine: None,
-        cancel: &NEVER,
+        ..Options::new(clock::run_name(time), time, &NEVER)
     };
     let folders =
         DataFolders::new(args.data.clone(), Path::new("")).with_downloads(store.downloads());

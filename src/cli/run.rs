@@ -26,6 +26,7 @@ use crate::engine::DevicePolicy;
 use crate::engine::Ended;
 use crate::engine::Options;
 use crate::engine::Outcome;
+use crate::engine::Question;
 use crate::engine::WorkerCommand;
 use crate::plan::Plan;
 use crate::store::Store;
@@ -36,12 +37,13 @@ pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 /// Runs the wanted stages, or shows what would run.
 pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), Failure> {
     let devices: DevicePolicy = args.device.parse().map_err(Failure::usage)?;
-    // What was found is told in JSON by its records, which a receipt has not.
-    let asked = if args.dry_run || args.form.is_json() { None } else { asked(args) };
     let (folders, terminal) = (study::folders(&args.study, cache), Terminal::new(screen));
-    if let Some(asked) = asked {
+    // What was found is told in JSON by its records, which a receipt has not.
+    let digest = asked(args).filter(|_| !args.dry_run && !args.form.is_json());
+    let question = digest.map(|digest| Question { digest, folders: &folders });
+    if let Some(question) = &question {
         let options = options(args, devices.clone());
-        if engine::repeat(asked, &folders, &Store::open(cache)?, &options, &terminal)?.is_some() {
+        if question.repeat(&Store::open(cache)?, &options, &terminal)? {
             return Ok(());
         }
     }
@@ -70,12 +72,11 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
     let plan = &plan;
     let options = options(args, devices); // its time is now, and what was fetched took long
     let outcome = engine::run(plan, &wanted, &store, &options, &terminal)?;
-    if let Some(asked) = asked {
-        let (read, planned) = ((files, &folders), (plan, &wanted));
-        let kept = engine::keep_receipt(asked, read, planned, &outcome, (&store, options.time));
-        if let Err(error) = kept {
-            tracing::debug!("{error}: the next run plans again");
-        }
+    if let Some(question) = question
+        && let Err(error) =
+            question.keep_receipt(files, (plan, &wanted), &outcome, (&store, options.time))
+    {
+        tracing::debug!("{error}: the next run plans again");
     }
     if args.form.is_json() {
         screen.print_json(&told(plan, &outcome, &options.run));
@@ -93,8 +94,6 @@ pub(crate) fn run(args: &RunArgs, cache: &Path, screen: &Screen) -> Result<(), F
 fn options(args: &RunArgs, devices: DevicePolicy) -> Options<'static> {
     let time = clock::seconds_since_1970();
     Options {
-        run: clock::run_name(time),
-        time,
         jobs: args.jobs,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         memory: clock::memory(),
@@ -105,7 +104,7 @@ fn options(args: &RunArgs, devices: DevicePolicy) -> Options<'static> {
         guard: Some(Arc::new(guard::of_this_process())),
         worker: worker(args.worker.as_deref()),
         machine: clock::machine(),
-        cancel: &STOP,
+        ..Options::new(clock::run_name(time), time, &STOP)
     }
 }
 

@@ -48,19 +48,11 @@ fn options(program: &str, script: &str, devices: &str) -> Options<'static> {
     let arguments = ["-c", script].map(Into::into).to_vec();
     let environment = vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())];
     Options {
-        run: "fake".to_owned(),
-        time: 1_700_000_000,
-        jobs: 1,
         cores: 2,
-        memory: None,
         devices: devices.parse::<DevicePolicy>().unwrap(),
-        fail_fast: false,
-        pause: std::time::Duration::ZERO,
         worker: WorkerCommand { program: program.into(), arguments, environment },
-        programs: None,
-        guard: None,
         machine: Some("here".to_owned()),
-        cancel: &NEVER,
+        ..Options::new("fake", 1_700_000_000, &NEVER)
     }
 }
 

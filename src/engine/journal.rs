@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::engine::Event;
-use crate::engine::Listener;
 use crate::files;
 use crate::store;
 use crate::store::Store;
@@ -21,6 +20,14 @@ pub struct Line {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+}
+
+/// A [`Line`] of an event that is somebody else's.
+#[derive(Serialize)]
+struct Borrowed<'a> {
+    seconds: f64,
+    #[serde(flatten)]
+    event: &'a Event,
 }
 
 /// The journal of a run, open for writing.
@@ -36,29 +43,13 @@ impl Journal {
         let (path, file) = (store.journal(run), store.open_journal(run)?);
         Ok(Self { path, file, start: Instant::now() })
     }
-}
 
-/// Reference to what [`Line`] owns.
-#[derive(Serialize)]
-struct Written<'a> {
-    seconds: f64,
-    #[serde(flatten)]
-    event: &'a Event,
-}
-
-impl Listener for Journal {
-    fn hear(&self, event: &Event) {
-        self.hear_all(std::slice::from_ref(event));
-    }
-}
-
-impl Journal {
     /// Writes down what happened at once.
     pub(super) fn hear_all(&self, events: &[Event]) {
         let seconds = self.start.elapsed().as_secs_f64();
         let mut text = Vec::new();
         for event in events {
-            serde_json::to_writer(&mut text, &Written { seconds, event })
+            serde_json::to_writer(&mut text, &Borrowed { seconds, event })
                 .expect("events have string keys");
             text.push(b'\n');
         }

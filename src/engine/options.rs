@@ -53,3 +53,30 @@ pub struct Options<'a> {
     /// Set by the user's wish to stop: running stages save a checkpoint and end, nothing new starts.
     pub cancel: &'a AtomicBool,
 }
+
+impl<'a> Options<'a> {
+    /// Returns those of a run that does one thing at a time, on what devices there are, starts no programs and tries
+    /// nothing twice; its worker is found on the path.
+    pub fn new(run: impl Into<String>, time: u64, cancel: &'a AtomicBool) -> Self {
+        let worker = WorkerCommand {
+            program: PathBuf::from("ablate-worker"),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        };
+        Self {
+            run: run.into(),
+            time,
+            jobs: 1,
+            cores: 1,
+            memory: None,
+            devices: DevicePolicy::Auto,
+            fail_fast: false,
+            pause: Duration::ZERO,
+            worker,
+            programs: None,
+            guard: None,
+            machine: None,
+            cancel,
+        }
+    }
+}

@@ -22,6 +22,7 @@ use crate::engine::Listener;
 use crate::engine::Options;
 use crate::engine::Outcome;
 use crate::engine::journal::Journal;
+use crate::engine::teller::tell_all;
 use crate::manifest;
 use crate::manifest::FileRead;
 use crate::plan::DataFolders;
@@ -59,82 +60,87 @@ struct Held {
     key: Digest,
 }
 
-/// Repeats a run that had nothing to do, if it still has nothing to do: tells and notes what [`run`](crate::engine::run)
-/// would. Returns how many tasks were found; nothing where that needs a plan.
-///
-/// `asked` stands for the program and all that it was told beside the texts of the manifest.
-pub fn repeat(
-    asked: Digest,
-    folders: &DataFolders,
-    store: &Store,
-    options: &Options<'_>,
-    listener: &dyn Listener,
-) -> Result<Option<usize>, Error> {
-    let start = Instant::now();
-    let Some(receipt) = Receipt::read(store, asked) else { return Ok(None) };
-    // Once before anything is written: a run that needs a plan might be refused by it.
-    if !manifest::is_unchanged(&receipt.files)
-        || !folders.still_have(&receipt.given)
-        || !receipt.is_there(store, options.time)
-    {
-        return Ok(None);
-    }
-    let hold = store.hold(&options.run, &receipt.study, options.time)?;
-    let gate = store.pass()?;
-    if !receipt.is_there(store, options.time) {
-        return Ok(None); // a collection came between
-    }
-    let uses = receipt.tasks.iter().map(|held| (held.key, held.label.as_str()));
-    hold.note(&gate, uses, options.time)?;
-    drop(gate);
-    let count = receipt.tasks.len();
-    let journal = Journal::open(store, &options.run)?;
-    let events = receipt.events(options, || start.elapsed().as_secs_f64());
-    journal.hear_all(&events);
-    for event in &events {
-        listener.hear(event);
-    }
-    Ok(Some(count))
+/// What a run is asked, and where it looks for what it needs from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Stands for the program and all that it was told beside the texts of the manifest.
+    pub digest: Digest,
+    /// Where sources are looked for.
+    pub folders: &'a DataFolders,
 }
 
-/// Keeps a receipt of a run that found all that was wanted and all above it, given the files of its manifest and the time,
-/// seconds since 1970; of any other, none.
-pub fn keep_receipt(
-    asked: Digest,
-    (files, folders): (Vec<FileRead>, &DataFolders),
-    (plan, wanted): (&Plan, &BTreeSet<TaskId>),
-    outcome: &Outcome,
-    (store, time): (&Store, u64),
-) -> Result<(), Error> {
-    let all = if wanted.is_empty() { plan.tasks.len() } else { plan.with_ancestors(wanted).len() };
-    if outcome.tasks.len() < all {
-        return Ok(()); // what is missing may come back, and then a plan tells of it
+impl Question<'_> {
+    /// Repeats a run that had nothing to do, if it still has nothing to do: tells and notes what [`run`](crate::engine::run)
+    /// would. Returns whether it did; if not, that needs a plan.
+    pub fn repeat(
+        &self,
+        store: &Store,
+        options: &Options<'_>,
+        listener: &dyn Listener,
+    ) -> Result<bool, Error> {
+        let start = Instant::now();
+        let Some(receipt) = Receipt::read(store, self.digest) else { return Ok(false) };
+        // Once before anything is written: a run that needs a plan might be refused by it.
+        if !manifest::is_unchanged(&receipt.files)
+            || !self.folders.still_have(&receipt.given)
+            || !receipt.is_there(store, options.time)
+        {
+            return Ok(false);
+        }
+        let hold = store.hold(&options.run, &receipt.study, options.time)?;
+        let gate = store.pass()?;
+        if !receipt.is_there(store, options.time) {
+            return Ok(false); // a collection came between
+        }
+        let uses = receipt.tasks.iter().map(|held| (held.key, held.label.as_str()));
+        hold.note(&gate, uses, options.time)?;
+        drop(gate);
+        let journal = Journal::open(store, &options.run)?;
+        let events = receipt.events(options, || start.elapsed().as_secs_f64());
+        tell_all(&events, &journal, listener);
+        Ok(true)
     }
-    let mut objects = BTreeMap::new();
-    let mut tasks = Vec::with_capacity(outcome.tasks.len());
-    for (&task, ended) in &outcome.tasks {
-        let Ended::Cached(record) = ended else { return Ok(()) };
-        objects.extend(record.objects());
-        tasks.push(Held { task, label: plan.task(task).to_string(), key: record.key_digest() });
+
+    /// Keeps a receipt of a run that found all that was wanted and all above it, given the files of its manifest and the time,
+    /// seconds since 1970; of any other, none.
+    pub fn keep_receipt(
+        &self,
+        files: Vec<FileRead>,
+        (plan, wanted): (&Plan, &BTreeSet<TaskId>),
+        outcome: &Outcome,
+        (store, time): (&Store, u64),
+    ) -> Result<(), Error> {
+        let all =
+            if wanted.is_empty() { plan.tasks.len() } else { plan.with_ancestors(wanted).len() };
+        if outcome.tasks.len() < all {
+            return Ok(()); // what is missing may come back, and then a plan tells of it
+        }
+        let mut objects = BTreeMap::new();
+        let mut tasks = Vec::with_capacity(outcome.tasks.len());
+        for (&task, ended) in &outcome.tasks {
+            let Ended::Cached(record) = ended else { return Ok(()) };
+            objects.extend(record.objects());
+            tasks.push(Held { task, label: plan.task(task).to_string(), key: record.key_digest() });
+        }
+        let Some(given) = self.folders.given(plan) else { return Ok(()) };
+        let receipt = Receipt {
+            format: FORMAT,
+            study: plan.name.clone(),
+            files,
+            given,
+            tasks,
+            objects: objects.into_iter().collect(),
+            looks: Digest::of_bytes(b""),
+        };
+        // A manifest that came through a pipe cannot be looked at again.
+        let Some(looks) = receipt.looks_in(store, time) else { return Ok(()) };
+        if !manifest::is_unchanged(&receipt.files) {
+            return Ok(());
+        }
+        let receipt = Receipt { looks, ..receipt };
+        let text = serde_json::to_vec(&receipt).expect("its keys are strings");
+        Ok(store.keep_receipt(self.digest, &text)?)
     }
-    let Some(given) = folders.given(plan) else { return Ok(()) };
-    let receipt = Receipt {
-        format: FORMAT,
-        study: plan.name.clone(),
-        files,
-        given,
-        tasks,
-        objects: objects.into_iter().collect(),
-        looks: Digest::of_bytes(b""),
-    };
-    // A manifest that came through a pipe cannot be looked at again.
-    let Some(looks) = receipt.looks_in(store, time) else { return Ok(()) };
-    if !manifest::is_unchanged(&receipt.files) {
-        return Ok(());
-    }
-    let receipt = Receipt { looks, ..receipt };
-    let text = serde_json::to_vec(&receipt).expect("its keys are strings");
-    Ok(store.keep_receipt(asked, &text)?)
 }
 
 impl Receipt {
@@ -186,12 +192,12 @@ mod tests {
 
     use serde_json::json;
 
+    use super::Question;
     use super::Receipt;
-    use super::keep_receipt;
-    use super::repeat;
     use crate::digest::Digest;
     use crate::engine::Event;
     use crate::engine::Options;
+    use crate::engine::Outcome;
     use crate::engine::rehearsal::Ear;
     use crate::engine::rehearsal::options;
     use crate::engine::run;
@@ -246,19 +252,22 @@ mod tests {
         fn run(&self, name: &str) -> Vec<Event> {
             let (ear, plan) = (Ear::default(), &study());
             let outcome = run(plan, &BTreeSet::new(), &self.store, &later(name), &ear).unwrap();
-            let kept = (&self.store, LATER);
-            let read = (vec![self.manifest()], &DataFolders::default());
-            keep_receipt(asked(), read, (plan, &BTreeSet::new()), &outcome, kept).unwrap();
+            self.keep(plan, &outcome, LATER);
             ear.heard()
+        }
+
+        fn keep(&self, plan: &Plan, outcome: &Outcome, time: u64) {
+            let question = Question { digest: asked(), folders: &DataFolders::default() };
+            let (files, all) = (vec![self.manifest()], BTreeSet::new());
+            question.keep_receipt(files, (plan, &all), outcome, (&self.store, time)).unwrap();
         }
 
         fn repeat(&self, asked: Digest) -> Option<Vec<Event>> {
             let (ear, folders) = (Ear::default(), DataFolders::default());
-            let told = repeat(asked, &folders, &self.store, &later("third"), &ear).unwrap();
-            told.map(|count| {
-                assert_eq!(ear.heard().len(), count + 2);
-                ear.heard()
-            })
+            let question = Question { digest: asked, folders: &folders };
+            let did = question.repeat(&self.store, &later("third"), &ear).unwrap();
+            assert_eq!(ear.heard().is_empty(), !did);
+            did.then(|| ear.heard())
         }
 
         fn first_below(&self, folder: &str) -> std::path::PathBuf {
@@ -338,9 +347,7 @@ mod tests {
         bench.run("first");
         let outcome =
             run(&study(), &BTreeSet::new(), &bench.store, &later("second"), &Ear::default());
-        let (outcome, young) = (outcome.unwrap(), (&bench.store, 0));
-        let read = (vec![bench.manifest()], &DataFolders::default());
-        keep_receipt(asked(), read, (&study(), &BTreeSet::new()), &outcome, young).unwrap();
+        bench.keep(&study(), &outcome.unwrap(), 0);
         assert_eq!(bench.repeat(asked()), None);
     }
 

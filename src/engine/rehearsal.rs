@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::engine::DevicePolicy;
 use crate::engine::Ended;
 use crate::engine::Event;
 use crate::engine::Listener;
@@ -69,25 +68,9 @@ impl Ear {
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn options() -> Options<'static> {
-    Options {
-        run: "rehearsal".to_owned(),
-        time: 1_700_000_000,
-        jobs: 1,
-        cores: 2,
-        memory: None,
-        devices: DevicePolicy::Auto,
-        fail_fast: false,
-        pause: std::time::Duration::ZERO,
-        worker: WorkerCommand {
-            program: "/no/such/worker".into(),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-        },
-        programs: None,
-        guard: None,
-        machine: None,
-        cancel: &NEVER,
-    }
+    let options = Options::new("rehearsal", 1_700_000_000, &NEVER);
+    let worker = WorkerCommand { program: "/no/such/worker".into(), ..options.worker };
+    Options { cores: 2, worker, ..options }
 }
 
 pub(super) fn rehearse(plan: &Plan, cache: &Path, options: &Options<'_>) -> (Outcome, Ear) {

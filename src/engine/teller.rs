@@ -16,6 +16,14 @@ use crate::plan::TaskId;
 use crate::stage::Device;
 use crate::store::Record;
 
+/// Passes events on that happened at once.
+pub(super) fn tell_all(events: &[Event], journal: &Journal, listener: &dyn Listener) {
+    journal.hear_all(events);
+    for event in events {
+        listener.hear(event);
+    }
+}
+
 /// Passes events on.
 pub(super) struct Teller<'a> {
     pub(super) plan: &'a Plan,
@@ -25,8 +33,7 @@ pub(super) struct Teller<'a> {
 
 impl Teller<'_> {
     pub(super) fn tell(&self, event: &Event) {
-        self.journal.hear(event);
-        self.listener.hear(event);
+        tell_all(std::slice::from_ref(event), &self.journal, self.listener);
     }
 
     fn label(&self, task: TaskId) -> String {
@@ -40,10 +47,7 @@ impl Teller<'_> {
     pub(super) fn all_cached(&self, tasks: impl Iterator<Item = TaskId>, by: CachedBy) {
         let cached = |task| Event::Cached { task, label: self.label(task), by };
         let events: Vec<Event> = tasks.map(cached).collect();
-        self.journal.hear_all(&events);
-        for event in &events {
-            self.listener.hear(event);
-        }
+        tell_all(&events, &self.journal, self.listener);
     }
 
     pub(super) fn waiting(&self, task: TaskId) {

@@ -8,7 +8,6 @@ use std::io;
 use std::io::BufRead;
 use std::io::Read;
 use std::io::Seek;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,7 +15,6 @@ use std::time::UNIX_EPOCH;
 
 use crate::digest::Digest;
 use crate::files::Error;
-use crate::files::Look;
 use crate::files::Mapped;
 use crate::files::attempt;
 use crate::files::has_vanished;
@@ -81,15 +79,8 @@ pub fn look(path: &Path) -> Option<(Sort, u64)> {
 }
 
 /// Returns all that the file system says of a plain file; nothing where none lies under the path.
-pub fn look_closely(path: &Path) -> Option<Look> {
-    let about = fs::symlink_metadata(path).ok()?;
-    about.is_file().then(|| Look::of(&about))
-}
-
-/// Returns the number of the user whose a plain file is; nothing where none lies under the path.
-pub fn owner(path: &Path) -> Option<u32> {
-    let about = fs::symlink_metadata(path).ok()?;
-    about.is_file().then(|| about.uid())
+pub fn about(path: &Path) -> Option<fs::Metadata> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)
 }
 
 /// Opens a plain file; returns it with its size in bytes.
@@ -245,7 +236,7 @@ mod tests {
             assert!(super::digest(&at(name)).is_err() && super::map(&at(name)).is_err());
         }
         let looks = ["file", "link", "pipe", "socket", ".", "none"];
-        let seen = looks.map(|name| super::look_closely(&at(name)).map(|look| look.size));
+        let seen = looks.map(|name| super::about(&at(name)).map(|about| about.len()));
         assert_eq!(seen, [Some(4), None, None, None, None, None]);
         let sorts: Vec<Sort> =
             super::walk(folder.path()).unwrap().iter().map(|entry| entry.sort).collect();

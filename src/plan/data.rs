@@ -180,7 +180,7 @@ impl Finder<'_> {
         looks: Digest,
     ) -> Result<Digest, files::Error> {
         let Some(sightings) = &self.folders.sightings else {
-            return Ok(content(&read(found, &BTreeMap::new())?));
+            return read_all(found);
         };
         if let Some(digest) = sightings.digest(path, looks) {
             return Ok(digest);
@@ -213,8 +213,11 @@ fn leads_out(name: &str) -> bool {
 /// Returns the digest of a file's content, or of a folder's sorted list of names, sizes and digests; all
 /// of it is read.
 pub(super) fn digest(path: &Path) -> Result<Digest, files::Error> {
-    let seen = read(found(path)?, &BTreeMap::new())?;
-    Ok(content(&seen))
+    read_all(found(path)?)
+}
+
+fn read_all(found: Vec<Found>) -> Result<Digest, files::Error> {
+    Ok(content(&read(found, &BTreeMap::new())?))
 }
 
 /// Returns the files that a source consists of; one that is a file has no name below itself.

@@ -4,11 +4,14 @@
 //! A receipt only ever saves looking: one that is lost, old or of no use costs a plan. Each user has receipts of their
 //! own: nobody else can write one that counts. Does not know what a run is asked.
 
+use std::os::unix::fs::MetadataExt;
+
 use rayon::iter::IntoParallelRefIterator;
 use rayon::iter::ParallelIterator;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::Look;
 use crate::files::plain;
 use crate::store::Error;
 use crate::store::Record;
@@ -23,10 +26,8 @@ impl Store {
     /// Returns the receipt that this user has for what was asked.
     pub fn receipt(&self, asked: Digest) -> Option<Vec<u8>> {
         let path = self.layout.receipt(own(asked));
-        if plain::owner(&path) != Some(user()) {
-            return None;
-        }
-        plain::read(&path, LONGEST).ok()
+        let is_own = plain::about(&path)?.uid() == user();
+        is_own.then(|| plain::read(&path, LONGEST).ok()).flatten()
     }
 
     /// Keeps a receipt for what was asked, in the place of the one before; one that is too long to be read is
@@ -45,7 +46,7 @@ impl Store {
     /// or so young at a time, seconds since 1970, that it might be written again without a trace. Two equal ones
     /// mean the same records.
     pub fn looks_of_records(&self, keys: &[Digest], now: u64) -> Option<Digest> {
-        let look = |key: &Digest| plain::look_closely(&self.layout.record(*key));
+        let look = |key: &Digest| Some(Look::of(&plain::about(&self.layout.record(*key))?));
         let looks: Vec<_> = keys.par_iter().map(look).collect::<Option<_>>()?;
         let settled = looks.iter().all(|look| look.is_settled(now));
         settled.then(|| Digest::of_parts(looks.iter().map(|look| look.bytes().to_vec())))

@@ -7,15 +7,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use ablate::digest::Digest;
-use ablate::engine;
-use ablate::engine::DevicePolicy;
 use ablate::engine::Event;
 use ablate::engine::Listener;
 use ablate::engine::Options;
-use ablate::engine::WorkerCommand;
+use ablate::engine::Question;
 use ablate::plan::DataFolders;
 use ablate::store::Store;
 use libfuzzer_sys::fuzz_target;
@@ -49,26 +46,9 @@ fuzz_target!(|bytes: &[u8]| {
     let store = Store::open_existing(&cache).expect("the version is right");
     let asked = Digest::of_bytes(b"asked");
     store.keep_receipt(asked, bytes).expect("it can be written");
-    let options = Options {
-        run: "run".to_owned(),
-        time: u64::MAX >> 2,
-        jobs: 1,
-        cores: 1,
-        memory: None,
-        devices: DevicePolicy::Auto,
-        fail_fast: false,
-        pause: Duration::ZERO,
-        worker: WorkerCommand {
-            program: PathBuf::new(),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-        },
-        programs: None,
-        guard: None,
-        machine: None,
-        cancel: &NEVER,
-    };
-    engine::repeat(asked, &DataFolders::default(), &store, &options, &Ear).expect("a plan is needed, or not");
+    let options = Options::new("run", u64::MAX >> 2, &NEVER);
+    let question = Question { digest: asked, folders: &DataFolders::default() };
+    question.repeat(&store, &options, &Ear).expect("a plan is needed, or not");
     let beside = fs::read_dir(&*FOLDER).expect("a folder").count();
     assert_eq!(beside, 1, "something lies beside the cache");
     let _ = fs::remove_dir_all(cache.join("runs"));
