@@ -9,6 +9,7 @@ use tch::TchError;
 
 use crate::ml::Exactness;
 use crate::ml::device;
+use crate::ml::libtorch;
 use crate::ml::memory;
 use crate::ml::memory::Kept;
 use crate::ml::precision;
@@ -34,6 +35,7 @@ pub(in crate::ml) fn guarded<T>(
 ) -> Result<T, StageError> {
     let device = device::resolve(cx.device)?;
     tch::set_num_threads(i32::try_from(cx.threads.max(1)).unwrap_or(i32::MAX));
+    libtorch::choose_functions()?;
     precision::keep_to(Exactness::default())?;
     let _kept = Kept::new();
     memory::forget_peak(device)?;

@@ -13,7 +13,24 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/acos.h>
+#include <ATen/ops/asin.h>
+#include <ATen/ops/atan.h>
+#include <ATen/ops/cos.h>
+#include <ATen/ops/erf.h>
+#include <ATen/ops/erfc.h>
+#include <ATen/ops/erfinv.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/log10.h>
+#include <ATen/ops/log2.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/tan.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/trunc.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/InferenceMode.h>
 
@@ -51,6 +68,25 @@ c10::DeviceAllocator *of_gpu() {
 }  // namespace
 
 extern "C" {
+
+/// Calls each elementary function of MKL once, with a single number and so on one thread. MKL looks for a function's
+/// code when it is first called; two threads that do so at once may get a coarse one for that call, off by thousands
+/// of units in the last place (https://github.com/pytorch/pytorch/issues/188792).
+char *ablate_choose_functions() {
+  return caught([] {
+    static const bool are_chosen = [] {
+      for (auto kind : {at::kFloat, at::kDouble}) {
+        auto x = at::full({1}, 0.5, at::TensorOptions(kind));
+        for (auto function : {at::acos, at::asin, at::atan, at::cos, at::erf, at::erfc, at::erfinv, at::exp, at::log,
+                              at::log10, at::log2, at::sin, at::sqrt, at::tan, at::tanh, at::trunc}) {
+          function(x);
+        }
+      }
+      return true;
+    }();
+    (void)are_chosen;
+  });
+}
 
 /// Adam over lists of as many tensors; `steps`, a single number, counts from 1. With `decoupled`, AdamW.
 char *ablate_adam(size_t count, Tensors values, Tensors gradients, Tensors firsts, Tensors seconds,

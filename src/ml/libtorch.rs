@@ -38,6 +38,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn ablate_leaky_relu(x: *mut c_void, slope: f64) -> *mut c_char;
     fn ablate_allow_tf32(allowed: bool) -> *mut c_char;
+    fn ablate_choose_functions() -> *mut c_char;
     fn ablate_multiplies_tiles(answer: *mut bool) -> *mut c_char;
     fn ablate_repeat_exactly(exactly: bool) -> *mut c_char;
     fn ablate_forget_peak(gpu: i8) -> *mut c_char;
@@ -139,6 +140,13 @@ pub(in crate::ml) fn multiplies_tiles() -> Result<bool, TchError> {
     Ok(answer)
 }
 
+/// Lets MKL choose its code for each elementary function, before threads that call one at once choose in a race: now
+/// and then one of them computes less exactly for that call, and a training would not repeat. Once a process.
+pub(in crate::ml) fn choose_functions() -> Result<(), TchError> {
+    // Safe: it computes with numbers of its own.
+    told(unsafe { ablate_choose_functions() })
+}
+
 /// Says whether only those algorithms are used that give the same bits each time.
 pub(in crate::ml) fn repeat_exactly(exactly: bool) -> Result<(), TchError> {
     // Safe: it sets flags.
@@ -208,8 +216,11 @@ fn told(thrown: *mut c_char) -> Result<(), TchError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::Inference;
     use super::Tensor;
+    use super::choose_functions;
     use super::leaky_relu;
     use super::sgd;
 
@@ -239,6 +250,28 @@ mod tests {
     fn the_memory_of_a_gpu_that_is_not_there_is_an_error() {
         assert!(super::peak(99).is_err());
         assert!(super::forget_peak(1000).is_err());
+    }
+
+    /// Two threads that both make the first call show no fault but once in hundreds of processes, so what is tested is
+    /// that no function was forgotten, by the header of the libtorch at hand.
+    #[test]
+    fn each_function_that_libtorch_leaves_to_mkl_is_called_once_before_its_threads_do() {
+        choose_functions().unwrap();
+        let Ok(libtorch) = std::env::var("LIBTORCH") else {
+            println!("skipped: LIBTORCH names no folder; `.ci/with-libtorch` does");
+            return;
+        };
+        let header = Path::new(&libtorch).join("include/ATen/cpu/vml.h");
+        let header = std::fs::read_to_string(&header).expect("libtorch has its headers");
+        let lines = header.lines().filter_map(|line| line.strip_prefix("IMPLEMENT_VML_MKL("));
+        let named: Vec<&str> = lines.filter_map(|line| Some(line.split_once(',')?.0)).collect();
+        assert!(named.contains(&"tanh"), "{named:?}");
+        let called = include_str!("libtorch.cpp").split_once("for (auto function : {").unwrap().1;
+        let called = called.split_once('}').unwrap().0;
+        let called: Vec<&str> =
+            called.split(',').filter_map(|name| name.trim().strip_prefix("at::")).collect();
+        let forgotten: Vec<_> = named.iter().filter(|name| !called.contains(name)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
     }
 
     #[test]
