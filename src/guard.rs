@@ -1,18 +1,20 @@
 //! A guard: a process that outlives this one by a moment, and ends what this one leaves running.
 //!
 //! A process that is killed cannot clean up, and the system ends nothing for it but, where asked, its direct
-//! children. So each process that is started here is made the first of a group, tells the guard that
-//! group's number before it becomes another program, and the guard ends all groups that it was told of once
-//! nobody holds the other end of its line. What leaves its group by itself (`setsid`) is out of reach.
+//! children. So each process that is started here is made the first of a group of which the guard is told, and is born with
+//! a leash. Once nobody holds the other end of its line, the guard ends the groups that are left and, on Linux, whoever
+//! holds a leash: also what left its group, and what was started in the moment before the guard was to be told.
+
+#[cfg(target_os = "linux")]
+mod leash;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
+use std::io::PipeWriter;
 use std::io::Read;
-#[cfg(not(target_os = "linux"))]
 use std::io::Write;
-#[cfg(target_os = "linux")]
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -23,9 +25,14 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use rustix::io::FdFlags;
+use rustix::io::fcntl_setfd;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process_group;
+
+/// What the guard is told where all has ended well.
+const ALL_IS_WELL: i32 = 0;
 
 /// The guard of this process, which is started with the first that it guards.
 #[derive(Debug)]
@@ -38,7 +45,17 @@ pub struct Guard {
 #[derive(Debug)]
 struct Standing {
     line: UnixStream,
+    leash: PipeWriter,
     child: Child,
+}
+
+/// Starts a command as the first of a process group, which does not outlive this process where there is a guard.
+pub fn spawn(guard: Option<&Guard>, command: &mut Command) -> io::Result<Child> {
+    command.process_group(0); // Ctrl-C is not for it
+    match guard {
+        Some(guard) => guard.spawn(command),
+        None => command.spawn(),
+    }
 }
 
 impl Guard {
@@ -48,83 +65,72 @@ impl Guard {
         Self { program, arguments, standing: Mutex::default() }
     }
 
-    /// Makes a command the first of a process group that does not outlive this process.
-    pub fn enrol(&self, command: &mut Command) -> io::Result<()> {
+    // Nothing is done in the new process before it becomes the other program: so the system starts it without a copy of
+    // this one's tables of memory, which for a large study would cost more than all else about a small program.
+    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        if standing.is_none() {
-            *standing = Some(self.start()?);
-        }
-        let Some(Standing { line, .. }) = &*standing else { return Ok(()) };
-        let line = line.try_clone()?;
-        command.process_group(0);
-        let tell = move || {
-            // Without a guard, which somebody must have killed, it runs all the same.
-            let _ = send(&line, std::process::id() as i32);
-            Ok(())
+        let standing = match &mut *standing {
+            Some(standing) => standing,
+            none => none.insert(self.start()?),
         };
-        #[expect(unsafe_code, reason = "its two calls are fit for a process that was just forked")]
-        unsafe {
-            command.pre_exec(tell);
-        }
-        Ok(())
+        fcntl_setfd(&standing.leash, FdFlags::empty())?;
+        let child = command.spawn();
+        fcntl_setfd(&standing.leash, FdFlags::CLOEXEC)?; // others are to have none
+        let child = child?;
+        // Without a guard, which somebody must have killed, it runs all the same.
+        let _ = standing.tell(child.id() as i32);
+        Ok(child)
     }
 
     /// Forgets the group of a process that is ended, and not yet waited for: its number is free after that.
     pub fn discharge(&self, process: u32) {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Standing { line, .. }) = &*standing {
-            let _ = send(line, -(process as i32));
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(standing) = &mut *standing {
+            let _ = standing.tell(-(process as i32));
         }
     }
 
     fn start(&self) -> io::Result<Standing> {
         let (line, other) = UnixStream::pair()?;
+        let (held, leash) = io::pipe()?;
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .current_dir("/")
             .stdin(OwnedFd::from(other))
-            .stdout(Stdio::null())
+            .stdout(held)
             .stderr(Stdio::null())
             .process_group(0) // Ctrl-C is not for it
             .spawn()?;
-        Ok(Standing { line, child })
+        Ok(Standing { line, leash, child })
+    }
+}
+
+impl Standing {
+    fn tell(&mut self, number: i32) -> io::Result<()> {
+        self.line.write_all(&number.to_ne_bytes())
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         let standing = self.standing.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Standing { line, mut child }) = standing {
-            let _ = line.shutdown(std::net::Shutdown::Both);
-            let _ = child.wait();
+        if let Some(mut standing) = standing {
+            let _ = standing.tell(ALL_IS_WELL);
+            let _ = standing.line.shutdown(std::net::Shutdown::Both);
+            let _ = standing.child.wait();
         }
     }
 }
 
-/// Sends a number whole; allocates nothing, and raises no signal where nobody listens.
-fn send(line: &UnixStream, number: i32) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        let bytes = number.to_ne_bytes();
-        #[expect(unsafe_code, reason = "the standard library offers no write without SIGPIPE")]
-        let sent = unsafe {
-            libc::send(line.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL)
-        };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let mut line = line;
-        line.write_all(&number.to_ne_bytes())
-    }
-}
-
-/// Stands guard: hears which groups there are, and ends them when the line ends.
-pub fn stand(mut line: impl Read) {
+/// Stands guard: hears which groups there are, and ends them when the line ends. Unless it was told that all is well, it
+/// then ends whoever holds the other end of a pipe, too.
+pub fn stand(mut line: impl Read, leashes: &impl AsFd) {
     let mut groups = BTreeSet::new();
+    let mut is_well = false;
     let mut bytes = [0; 4];
     while line.read_exact(&mut bytes).is_ok() {
         match i32::from_ne_bytes(bytes) {
+            ALL_IS_WELL => is_well = true,
             group @ 1.. => drop(groups.insert(group)),
             group => drop(groups.remove(&-group)),
         }
@@ -132,11 +138,18 @@ pub fn stand(mut line: impl Read) {
     for group in groups.into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process_group(group, Signal::KILL); // one that is gone is as it should be
     }
+    #[cfg(target_os = "linux")]
+    if !is_well {
+        leash::end_holders(leashes);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (is_well, leashes);
 }
 
 #[cfg(test)]
 mod tests {
     use super::Guard;
+    use super::spawn;
     use super::stand;
     use std::process::Command;
     use std::process::Stdio;
@@ -151,7 +164,7 @@ mod tests {
         let (mut guarded, mut discharged) = (sleeper(), sleeper());
         let told = [guarded.id() as i32, discharged.id() as i32, -(discharged.id() as i32)];
         let bytes: Vec<u8> = told.iter().flat_map(|number| number.to_ne_bytes()).collect();
-        stand(&bytes[..]);
+        stand(&bytes[..], &std::io::stderr());
         assert!(!guarded.wait().unwrap().success());
         assert!(discharged.try_wait().unwrap().is_none());
         discharged.kill().unwrap();
@@ -159,21 +172,41 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_told_of_before_it_runs() {
+    fn a_process_is_told_of_until_it_is_discharged_and_then_that_all_is_well() {
         let folder = tempfile::tempdir().unwrap();
         let heard = folder.path().join("heard");
         let script = format!("cat > {}", heard.display());
         let guard = Guard::new("sh".into(), vec!["-c".into(), script.into()]);
         let mut command = Command::new("true");
-        guard.enrol(&mut command).unwrap();
-        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut child = spawn(Some(&guard), command.stdout(Stdio::null())).unwrap();
         let process = child.id();
         guard.discharge(process);
         child.wait().unwrap();
-        drop(command);
         drop(guard);
         let bytes = std::fs::read(&heard).unwrap();
         let process = process as i32;
-        assert_eq!(bytes, [process.to_ne_bytes(), (-process).to_ne_bytes()].concat());
+        let told = [process, -process, 0];
+        assert_eq!(bytes, told.map(i32::to_ne_bytes).concat());
+    }
+
+    /// Lets a guarded program say which pipes it holds, from its first moment on.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_guarded_process_is_born_with_a_leash_and_others_have_none() {
+        let guard = Guard::new("cat".into(), Vec::new());
+        let listed = |command: &mut Command| {
+            command
+                .args(["-c", "readlink /proc/self/fd/*"])
+                .stdin(Stdio::null())
+                .stderr(Stdio::null());
+            command.stdout(Stdio::piped());
+            spawn(None, command).unwrap().wait_with_output().unwrap().stdout
+        };
+        let pipes = |said: Vec<u8>| String::from_utf8(said).unwrap().matches("pipe:").count();
+        let mut command = Command::new("sh");
+        command.args(["-c", "readlink /proc/self/fd/*"]).stdin(Stdio::null()).stderr(Stdio::null());
+        let child = spawn(Some(&guard), command.stdout(Stdio::piped())).unwrap();
+        let guarded = child.wait_with_output().unwrap().stdout;
+        assert_eq!(pipes(guarded), pipes(listed(&mut Command::new("sh"))) + 1);
     }
 }

@@ -16,9 +16,10 @@ pub(crate) fn of_this_process() -> Guard {
     Guard::new(program.unwrap_or_else(|| PathBuf::from("ablate")), vec![NAME.into()])
 }
 
-/// Stands guard until the other end of standard input is gone.
+/// Stands guard until the other end of standard input is gone; standard output is an end of a pipe to be read, of which
+/// guarded processes hold the other one.
 pub(crate) fn run() {
     // Whoever asks a run to end asks its guard too, which must be the last to go.
     let _ = ctrlc::set_handler(|| {});
-    guard::stand(std::io::stdin().lock());
+    guard::stand(std::io::stdin().lock(), &std::io::stdout());
 }

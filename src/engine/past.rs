@@ -150,7 +150,7 @@ fn epochs_of(task: &Task, earlier: &TaskKey, head_start: Option<HeadStart>) -> f
     if task.kind.course_params.is_empty() {
         return 1.0;
     }
-    let (Some(now), Some(then)) = (epochs(&task.params), epochs(&earlier.params)) else {
+    let (Some(now), Some(then)) = (epochs(&task.params.value()), epochs(&earlier.params)) else {
         return 1.0;
     };
     let behind = head_start.map_or(0, |start| start.epochs);

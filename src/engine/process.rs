@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::io::ErrorKind;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::process::ChildStdin;
@@ -37,6 +36,7 @@ use crate::engine::log::TaskLog;
 use crate::engine::observer::Watch;
 use crate::engine::protocol::line;
 use crate::engine::protocol::read_line;
+use crate::guard;
 use crate::guard::Guard;
 use crate::stage::Observer;
 use crate::stage::Produced;
@@ -89,11 +89,9 @@ impl Process {
             .envs(command.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0); // Ctrl-C is for the engine, which asks its workers to stop
+            .stderr(Stdio::piped());
         let cannot = |error: std::io::Error| cannot_start(command, &error);
-        guard.as_ref().map_or(Ok(()), |guard| guard.enrol(&mut prepared)).map_err(cannot)?;
-        let mut child = prepared.spawn().map_err(cannot)?;
+        let mut child = guard::spawn(guard.as_deref(), &mut prepared).map_err(cannot)?;
         drop(prepared);
         let ear: Ear = Arc::new(Mutex::new(Some(log.clone())));
         let (sender, replies) = channel();

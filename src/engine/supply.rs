@@ -98,7 +98,7 @@ pub fn supplies(plan: &Plan, tasks: &BTreeSet<TaskId>) -> Vec<SourceRef> {
 
 /// Returns what a plan knows downloads by that its sources may lie in.
 pub fn downloads_of(plan: &Plan) -> BTreeSet<Digest> {
-    let sources = plan.tasks.iter().flat_map(|task| (task.kind.sources)(&task.params));
+    let sources = plan.tasks.iter().flat_map(|task| (task.kind.sources)(&task.params.value()));
     sources.filter_map(|source| source.asked()).collect()
 }
 

@@ -125,7 +125,7 @@ impl<'a> Attempt<'a> {
             label: self.task.to_string(),
             kind: self.task.kind.name.to_owned(),
             version: self.task.kind.version,
-            params: (*self.task.params).clone(),
+            params: self.task.params.value(),
             inputs: self.inputs()?,
             sources: self
                 .task

@@ -34,7 +34,7 @@ impl Training {
         if task.kind.course_params.is_empty() {
             return None;
         }
-        let course = (task.kind.course)(&task.params)?;
+        let course = (task.kind.course)(&task.params.value())?;
         Some(Self { way: key.course(task.kind.course_params), course })
     }
 

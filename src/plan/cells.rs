@@ -85,7 +85,7 @@ impl<'a> Tasks<'a> {
             cell: self.axes.names(&cell),
             kind: stage.kind,
             ports: Arc::clone(&stage.ports),
-            params: Arc::clone(&settled.params),
+            params: settled.params.clone(),
             inputs,
             seed: if settled.draws { self.seed_of(&cell).0 } else { 0 },
             resources: settled.resources.clone(),
@@ -238,7 +238,7 @@ impl<'a> Tasks<'a> {
             .collect();
         let connected = task.inputs.keys().cloned().collect();
         let known = Forecast { sources, inputs, connected };
-        let counts = match (task.kind.forecast)(&task.params, &known) {
+        let counts = match (task.kind.forecast)(&task.params.value(), &known) {
             Ok(counts) => {
                 counts.into_iter().map(|(port, counts)| (port.to_owned(), counts)).collect()
             }

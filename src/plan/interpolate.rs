@@ -350,7 +350,7 @@ mod tests {
         let head = "vars: {deep: {epochs: 3}, same: '${vars.deep.epochs}'}\naxes: {step: [{name: small, rate: 0.1}, {name: large, rate: 2}]}";
         let params = "{epochs: '${vars.same}', rate: '${axis.step.rate}', name: '${axis.step.name} of ${vars.same} $${x}'}";
         let plan = plan(&study(head, params));
-        let found: Vec<_> = plan.tasks[2..].iter().map(|task| (*task.params).clone()).collect();
+        let found: Vec<_> = plan.tasks[2..].iter().map(|task| task.params.value()).collect();
         assert_eq!(
             found,
             [
@@ -364,7 +364,7 @@ mod tests {
     fn params_may_come_whole_from_an_axis() {
         let head = "axes: {step: [{name: small, params: {rate: 0.1}}, {name: large, params: {rate: 2, epochs: 5}}]}";
         let plan = plan(&study(head, "'${axis.step.params}'"));
-        assert_eq!(*plan.tasks[3].params, json!({"epochs": 5, "rate": 2.0, "name": ""}));
+        assert_eq!(plan.tasks[3].params.value(), json!({"epochs": 5, "rate": 2.0, "name": ""}));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -18,6 +17,7 @@ use crate::manifest::Problems;
 use crate::manifest::Span;
 use crate::manifest::did_you_mean;
 use crate::manifest::quoted;
+use crate::plan::Params;
 use crate::plan::Source;
 use crate::plan::axes::Cell;
 use crate::plan::data::Finder;
@@ -32,7 +32,7 @@ use crate::stage::SourceRef;
 /// What a stage's params come to in a cell.
 pub(super) struct Settled {
     /// Params, complete.
-    pub(super) params: Arc<Value>,
+    pub(super) params: Params,
     /// What a run takes.
     pub(super) resources: Resources,
     /// Whether the result depends on the seed.
@@ -121,7 +121,7 @@ impl<'a> Settler<'a> {
             }
         }
         let draws = (linked.kind.draws)(&params);
-        Some(Settled { params: Arc::new(params), resources, draws, sources })
+        Some(Settled { params: params.into(), resources, draws, sources })
     }
 
     /// Leaves out the problems of values that wait for a placeholder: these are not wrong as well.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::artifact::Partition;
 use crate::digest::Digest;
 use crate::files;
+use crate::plan::Params;
 use crate::plan::TaskKey;
 use crate::plan::data;
 use crate::plan::key::FORMAT;
@@ -86,7 +87,7 @@ pub struct Task {
     /// What enters and what leaves.
     pub ports: Arc<Ports>,
     /// Params, complete with defaults and with every `${...}` resolved.
-    pub params: Arc<Value>,
+    pub params: Params,
     /// Port -> what enters it, in order.
     pub inputs: LiteMap<String, Vec<InputRef>>,
     /// Seed; 0 where the kind draws nothing.
@@ -149,10 +150,11 @@ impl Task {
 
     /// Returns the params without those that decide nothing of what the task gives.
     fn deciding_params(&self) -> Value {
-        let Value::Object(params) = &*self.params else { return Value::clone(&self.params) };
-        let decides = |name: &String| !self.kind.beside_key.contains(&name.as_str());
-        let deciding = params.iter().filter(|(name, _)| decides(name));
-        Value::Object(deciding.map(|(name, value)| (name.clone(), value.clone())).collect())
+        let mut value = self.params.value();
+        if let Value::Object(params) = &mut value {
+            params.retain(|name, _| !self.kind.beside_key.contains(&name.as_str()));
+        }
+        value
     }
 
     /// Returns every artifact that enters, with its port.

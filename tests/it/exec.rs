@@ -248,19 +248,19 @@ fn a_program_that_fails_is_told_with_its_last_words() {
     ");
     let sandbox = Sandbox::new();
     sandbox.write("study.yaml", study("[no-such-program]", ""));
-    let output = sandbox.run(&["run", "study.yaml", "--allow-exec"]).ends_with(1);
-    assert!(
-        output.stderr.contains("there is no program `no-such-program` in PATH"),
-        "{}",
-        output.stderr
-    );
+    let told = sandbox.run(&["run", "study.yaml", "--allow-exec"]).ends_with(1).stderr;
+    assert!(told.contains("there is no program `no-such-program` in PATH"), "{told}");
 }
 
 /// Starts a study whose program starts another, and returns both processes once they run.
-fn two_that_wait(sandbox: &Sandbox, resources: &str) -> (std::process::Child, [u32; 2]) {
+fn two_that_wait(
+    sandbox: &Sandbox,
+    resources: &str,
+    sleep: &str,
+) -> (std::process::Child, [u32; 2]) {
     let pids = sandbox.path("pids");
     let script =
-        format!("sleep 1000 &\necho $$ $! > {0}.new\nmv {0}.new {0}\nwait\n", pids.display());
+        format!("{sleep} 1000 &\necho $$ $! > {0}.new\nmv {0}.new {0}\nwait\n", pids.display());
     sandbox.write("run.sh", script);
     sandbox.write(
         "study.yaml",
@@ -279,7 +279,7 @@ fn two_that_wait(sandbox: &Sandbox, resources: &str) -> (std::process::Child, [u
 #[test]
 fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
     let sandbox = Sandbox::new();
-    let (engine, started) = two_that_wait(&sandbox, "    resources: {time: 1}\n");
+    let (engine, started) = two_that_wait(&sandbox, "    resources: {time: 1}\n", "sleep");
     let output = Output::of_child(engine).ends_with(1);
     assert!(output.stderr.contains("the stage ran past its limit of 1 s"), "{}", output.stderr);
     assert!(started.into_iter().all(|one| !processes::is_running(one)));
@@ -288,7 +288,7 @@ fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
 #[test]
 fn a_run_that_is_interrupted_leaves_no_process() {
     let sandbox = Sandbox::new();
-    let (engine, started) = two_that_wait(&sandbox, "");
+    let (engine, started) = two_that_wait(&sandbox, "", "sleep");
     let mut command = std::process::Command::new("kill");
     command.args(["-INT", &engine.id().to_string()]).status().expect("kill starts");
     Output::of_child(engine).ends_with(130);
@@ -297,12 +297,14 @@ fn a_run_that_is_interrupted_leaves_no_process() {
 
 #[test]
 fn a_program_dies_with_an_engine_that_is_killed() {
-    let sandbox = Sandbox::new();
-    let (engine, [program, other]) = two_that_wait(&sandbox, "");
-    processes::kill(engine.id());
-    Output::of_child(engine).ends_with(137);
-    for one in [program, other] {
-        processes::waited(|| (!processes::is_running(one)).then_some(()));
+    for sleep in ["sleep", "setsid sleep"] {
+        let sandbox = Sandbox::new();
+        let (engine, started) = two_that_wait(&sandbox, "", sleep);
+        processes::kill(engine.id());
+        Output::of_child(engine).ends_with(137);
+        for one in started {
+            processes::waited(|| (!processes::is_running(one)).then_some(()));
+        }
     }
 }
 

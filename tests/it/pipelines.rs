@@ -117,7 +117,7 @@ fn controls_differ_in_what_they_say_and_leak_only_where_they_say_it() {
         .tasks
         .iter()
         .filter(|task| task.stage == "fit")
-        .map(|task| task.params["steps"].to_string())
+        .map(|task| task.params.value()["steps"].to_string())
         .collect();
     assert_eq!(steps.len(), 1, "{steps:?}");
 }
@@ -127,8 +127,8 @@ fn one_gan_for_each_class_reaches_the_training_on_all_of_them() {
     let folder = tempfile::tempdir().unwrap();
     let plan = build("ablations/gan-per-class.yaml", folder.path());
     let tasks = |stage: &'static str| plan.tasks.iter().filter(move |task| task.stage == stage);
-    let classes: Vec<&str> =
-        tasks("gan").map(|task| task.params["classes"][0].as_str().unwrap()).collect();
+    let classes: Vec<_> =
+        tasks("gan").map(|task| task.params.value()["classes"][0].clone()).collect();
     assert_eq!(classes, ["0", "1", "2", "3", "4"]);
     let sets = |task: &plan::Task| task.inputs.get("images").unwrap().iter().count();
     let fits: Vec<usize> = tasks("fit").map(sets).collect();
@@ -238,7 +238,8 @@ fn the_four_ways_of_augmentation_are_four_trainings_a_seed() {
     assert_eq!(fits.len(), 8);
     let told = |task: &plan::TaskId| {
         let task = plan.task(*task);
-        (task.cell["arm"].clone(), ["online", "cutmix"].map(|name| task.params.get(name).is_some()))
+        let params = task.params.value();
+        (task.cell["arm"].clone(), ["online", "cutmix"].map(|name| params.get(name).is_some()))
     };
     let told: BTreeMap<_, _> = fits.iter().map(told).collect();
     let said: Vec<_> = told.iter().map(|(arm, said)| format!("{arm}: {said:?}")).collect();

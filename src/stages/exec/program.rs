@@ -21,6 +21,9 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use std::time::Instant;
 
+use rustix::fs::Access;
+use rustix::fs::access;
+use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::WaitId;
@@ -28,6 +31,7 @@ use rustix::process::WaitIdOptions;
 use rustix::process::kill_process_group;
 use rustix::process::waitid;
 
+use crate::guard;
 use crate::guard::Guard;
 use crate::stage::Observer;
 use crate::stage::StageError;
@@ -89,25 +93,42 @@ impl Program {
         program.display().to_string()
     }
 
+    /// Returns where a bare name lies in PATH. The system would look it up too, but only in a copy of this process.
+    fn place(&self) -> Option<PathBuf> {
+        let path = self.environment.get("PATH").filter(|_| self.path.components().count() == 1)?;
+        let places =
+            std::env::split_paths(path).map(|folder| self.folder.join(folder).join(&self.path));
+        places.into_iter().find(|place| place.is_file() && access(place, Access::EXEC_OK).is_ok())
+    }
+
     fn start<'a>(
         &self,
         guard: Option<&'a Guard>,
     ) -> Result<(Running<'a>, Receiver<String>), StageError> {
         let broken = |error: std::io::Error| self.cannot_start(&error);
         let (reader, writer) = std::io::pipe().map_err(broken)?;
-        let mut command = Command::new(&self.path);
-        command
-            .args(&self.arguments)
-            .current_dir(&self.folder)
-            .env_clear()
-            .envs(&self.environment)
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone().map_err(broken)?)
-            .stderr(writer)
-            .process_group(0); // Ctrl-C is for the engine, which ends the whole group
-        guard.map_or(Ok(()), |guard| guard.enrol(&mut command)).map_err(broken)?;
-        let child = command.spawn().map_err(broken)?;
-        drop(command); // it holds the pipe's end for writing, whose end is to be heard
+        let start = |command: &mut Command| {
+            command
+                .args(&self.arguments)
+                .current_dir(&self.folder)
+                .env_clear()
+                .envs(&self.environment)
+                .stdin(Stdio::null())
+                .stdout(writer.try_clone()?)
+                .stderr(writer.try_clone()?);
+            guard::spawn(guard, command)
+        };
+        let place = self.place();
+        let place = place.as_ref().unwrap_or(&self.path);
+        let child = match start(Command::new(place).arg0(&self.path)) {
+            // A script without a line that names its interpreter, which every shell would read itself.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOEXEC) => {
+                start(Command::new("/bin/sh").arg(place))
+            }
+            started => started,
+        };
+        let child = child.map_err(broken)?;
+        drop(writer); // its end is to be heard
         let group = Pid::from_child(&child);
         Ok((Running { child, group, guard }, listen(reader)))
     }
@@ -221,4 +242,39 @@ fn listen(pipe: PipeReader) -> Receiver<String> {
         }
     });
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::Program;
+    use crate::files;
+
+    fn named(path: &str, folder: &std::path::Path) -> Program {
+        let environment = BTreeMap::from([("PATH".to_owned(), "a:b:c".into())]);
+        let (path, arguments, folder) = (path.into(), Vec::new(), folder.to_owned());
+        Program { path, arguments, environment, folder }
+    }
+
+    fn write(folder: &std::path::Path, name: &str, text: &str, mode: u32) {
+        let path = folder.join(name);
+        files::create_folder(path.parent().unwrap()).unwrap();
+        files::write(&path, text.as_bytes()).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_bare_name_is_the_first_program_of_that_name_in_path() {
+        let folder = tempfile::tempdir().unwrap();
+        files::create_folder(&folder.path().join("a/tool")).unwrap();
+        write(folder.path(), "b/tool", "", 0o644);
+        write(folder.path(), "c/tool", "", 0o755);
+        let place = |path| named(path, folder.path()).place();
+        assert_eq!(place("tool"), Some(folder.path().join("c/tool")));
+        assert_eq!(place("other"), None);
+        assert_eq!(place("/tool"), None, "a path is no bare name");
+    }
 }
