@@ -59,8 +59,8 @@ pub fn spawn(guard: Option<&Guard>, command: &mut Command) -> io::Result<Child> 
 }
 
 impl Guard {
-    /// Returns a guard that stands by calling a program, which is expected to call [`stand`] on its
-    /// standard input.
+    /// Returns a guard that stands by calling a program, which is expected to call [`stand`] on its standard input and
+    /// output.
     pub fn new(program: PathBuf, arguments: Vec<OsString>) -> Self {
         Self { program, arguments, standing: Mutex::default() }
     }
@@ -75,10 +75,11 @@ impl Guard {
         };
         fcntl_setfd(&standing.leash, FdFlags::empty())?;
         let child = command.spawn();
-        fcntl_setfd(&standing.leash, FdFlags::CLOEXEC)?; // others are to have none
+        let hidden = fcntl_setfd(&standing.leash, FdFlags::CLOEXEC); // others are to have none
         let child = child?;
         // Without a guard, which somebody must have killed, it runs all the same.
         let _ = standing.tell(child.id() as i32);
+        debug_assert!(hidden.is_ok(), "{hidden:?}");
         Ok(child)
     }
 
@@ -123,8 +124,8 @@ impl Drop for Guard {
 }
 
 /// Stands guard: hears which groups there are, and ends them when the line ends. Unless it was told that all is well, it
-/// then ends whoever holds the other end of a pipe, too.
-pub fn stand(mut line: impl Read, leashes: &impl AsFd) {
+/// then also ends whoever holds a leash, `leash` being the end for reading of that pipe.
+pub fn stand(mut line: impl Read, leash: &impl AsFd) {
     let mut groups = BTreeSet::new();
     let mut is_well = false;
     let mut bytes = [0; 4];
@@ -140,10 +141,10 @@ pub fn stand(mut line: impl Read, leashes: &impl AsFd) {
     }
     #[cfg(target_os = "linux")]
     if !is_well {
-        leash::end_holders(leashes);
+        leash::end_holders(leash);
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (is_well, leashes);
+    let _ = (is_well, leash);
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ pub(crate) fn of_this_process() -> Guard {
     Guard::new(program.unwrap_or_else(|| PathBuf::from("ablate")), vec![NAME.into()])
 }
 
-/// Stands guard until the other end of standard input is gone; standard output is an end of a pipe to be read, of which
-/// guarded processes hold the other one.
+/// Stands guard until the other end of standard input is gone. Standard output is there to be read: the guard's end of
+/// the leash.
 pub(crate) fn run() {
     // Whoever asks a run to end asks its guard too, which must be the last to go.
     let _ = ctrlc::set_handler(|| {});

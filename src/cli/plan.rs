@@ -117,7 +117,7 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
         let head_start = status[&task.id].head_start();
         let expected = record.map(Expected::of).or_else(|| past.expected(plan, task, head_start));
         let images_in = images_in(plan, task);
-        let course = (task.kind.course)(&task.params.value());
+        let course = task.course();
         lines.push(Line {
             task: task.to_string(),
             stage: task.stage.clone(),
@@ -137,7 +137,7 @@ fn lines(plan: &Plan, status: &BTreeMap<TaskId, Status>, past: &Past) -> Vec<Lin
             bytes: expected.map(|expected| expected.bytes),
             head_start,
             looks_ahead: course.is_some_and(|course| course.looks_ahead()),
-            steps: images_in.and_then(|images| (task.kind.steps)(&task.params.value(), images)),
+            steps: images_in.and_then(|images| task.steps(images)),
         });
     }
     lines

@@ -84,11 +84,11 @@ pub(crate) fn environment() -> BTreeMap<String, OsString> {
 }
 
 fn runs_program(task: &Task) -> bool {
-    (task.kind.program)(&task.params.value()).is_some()
+    task.program().is_some()
 }
 
 /// Returns the command of a task, as it could be typed.
 fn command(task: &Task) -> String {
-    let command = (task.kind.program)(&task.params.value()).unwrap_or_default();
+    let command = task.program().unwrap_or_default();
     command.iter().map(|argument| words::argument(argument)).collect::<Vec<_>>().join(" ")
 }

@@ -146,15 +146,10 @@ impl Past {
 /// Returns how many times as many epochs a task will go as an earlier run of its kind had; 1 where it
 /// does not train.
 fn epochs_of(task: &Task, earlier: &TaskKey, head_start: Option<HeadStart>) -> f64 {
-    let epochs = |params: &Value| Some((task.kind.course)(params)?.epochs());
-    if task.kind.course_params.is_empty() {
-        return 1.0;
-    }
-    let (Some(now), Some(then)) = (epochs(&task.params.value()), epochs(&earlier.params)) else {
-        return 1.0;
-    };
+    let Some(now) = task.course() else { return 1.0 };
+    let Some(then) = (task.kind.course)(&earlier.params) else { return 1.0 };
     let behind = head_start.map_or(0, |start| start.epochs);
-    now.saturating_sub(behind) as f64 / then.max(1) as f64
+    now.epochs().saturating_sub(behind) as f64 / then.epochs().max(1) as f64
 }
 
 /// Returns the runs whose params differ least from a task's, where that is little.

@@ -121,7 +121,7 @@ fn hold_what_is_found(around: &Surroundings<'_>, wanted: &BTreeSet<TaskId>) -> R
     let mut labels: Vec<(Digest, String)> =
         need.keys.iter().map(|(&id, &key)| (key, around.plan.task(id).to_string())).collect();
     for task in need.open.iter().map(|&id| around.plan.task(id)) {
-        let sources = (task.kind.sources)(&task.params.value()).into_iter();
+        let sources = task.sources_named().into_iter();
         labels.extend(sources.filter_map(|source| Some((source.asked()?, task.to_string()))));
     }
     let uses = labels.iter().map(|(key, label)| (*key, label.as_str()));

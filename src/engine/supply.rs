@@ -19,6 +19,7 @@ use crate::fetch::Client;
 use crate::files;
 use crate::files::Growing;
 use crate::plan::Plan;
+use crate::plan::Task;
 use crate::plan::TaskId;
 use crate::stage::Remote;
 use crate::stage::SourceRef;
@@ -98,7 +99,7 @@ pub fn supplies(plan: &Plan, tasks: &BTreeSet<TaskId>) -> Vec<SourceRef> {
 
 /// Returns what a plan knows downloads by that its sources may lie in.
 pub fn downloads_of(plan: &Plan) -> BTreeSet<Digest> {
-    let sources = plan.tasks.iter().flat_map(|task| (task.kind.sources)(&task.params.value()));
+    let sources = plan.tasks.iter().flat_map(Task::sources_named);
     sources.filter_map(|source| source.asked()).collect()
 }
 

@@ -31,10 +31,7 @@ pub(super) struct Training {
 impl Training {
     /// Returns what a task trains, if it does.
     pub(super) fn of(task: &Task, key: &TaskKey) -> Option<Self> {
-        if task.kind.course_params.is_empty() {
-            return None;
-        }
-        let course = (task.kind.course)(&task.params.value())?;
+        let course = task.course()?;
         Some(Self { way: key.course(task.kind.course_params), course })
     }
 

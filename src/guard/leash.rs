@@ -28,8 +28,7 @@ const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// Most looks: a process that waits for a disk that is gone cannot be ended.
 const LOOKS: usize = 1_000;
 
-/// Ends everybody who holds the other end of a pipe, and returns once nobody does. `except` is who started this process,
-/// and this process.
+/// Ends everybody who holds the other end of a pipe but this process and who started it, and returns once nobody does.
 pub(super) fn end_holders(pipe: &impl AsFd) {
     // Of an end for writing the others would be readers, who are none of its business.
     let is_reader = fcntl_getfl(pipe).is_ok_and(|flags| (flags & OFlags::RWMODE) == OFlags::RDONLY);

@@ -141,7 +141,7 @@ pub(in crate::ml) fn multiplies_tiles() -> Result<bool, TchError> {
 }
 
 /// Lets MKL choose its code for each elementary function, before threads that call one at once choose in a race: now
-/// and then one of them computes less exactly for that call, and a training would not repeat. Once a process.
+/// and then one of them computes less exactly for that call, and a training would not repeat. The first time decides.
 pub(in crate::ml) fn choose_functions() -> Result<(), TchError> {
     // Safe: it computes with numbers of its own.
     told(unsafe { ablate_choose_functions() })

@@ -121,7 +121,7 @@ fn refuse_hidden_images(tasks: &[Task], linked: &[Option<Linked<'_>>], problems:
         known.extend(held(task).into_iter().map(|source| (source, &task.stage)));
     }
     for task in programs {
-        for wanted in (task.kind.sources)(&task.params.value()) {
+        for wanted in task.sources_named() {
             let digest = task.sources.get(&wanted.name).and_then(|source| source.digest);
             let digest = digest.map(|digest| digest.to_string()).unwrap_or_default();
             let Some(other) = known.get(&wanted.name).or_else(|| known.get(&digest)) else {
@@ -219,7 +219,7 @@ impl Plan {
             let is_missing = |wanted: &SourceRef| {
                 task.sources.get(&wanted.name).is_some_and(|found| found.path.is_none())
             };
-            let wanted = (task.kind.sources)(&task.params.value()).into_iter().filter(is_missing);
+            let wanted = task.sources_named().into_iter().filter(is_missing);
             wanted.map(|wanted| (task.id, wanted)).collect()
         };
         self.tasks.iter().flat_map(missing).collect()

@@ -32,7 +32,7 @@ impl DataFolders {
         let mut finder = Finder::new(self);
         let mut given = BTreeMap::new();
         for task in &plan.tasks {
-            for source in (task.kind.sources)(&task.params.value()) {
+            for source in task.sources_named() {
                 let name = serde_json::to_string(&source).expect("its keys are strings");
                 if given.contains_key(&name) {
                     continue;

@@ -19,9 +19,11 @@ use crate::plan::TaskKey;
 use crate::plan::data;
 use crate::plan::key::FORMAT;
 use crate::stage::Counts;
+use crate::stage::Course;
 use crate::stage::PortName;
 use crate::stage::Ports;
 use crate::stage::Resources;
+use crate::stage::SourceRef;
 use crate::stage::StageKind;
 
 /// A task of a plan: an index into [`Plan::tasks`].
@@ -155,6 +157,27 @@ impl Task {
             params.retain(|name, _| !self.kind.beside_key.contains(&name.as_str()));
         }
         value
+    }
+
+    /// Returns the files from outside that its params name.
+    pub fn sources_named(&self) -> Vec<SourceRef> {
+        (self.kind.sources)(&self.params.value())
+    }
+
+    /// Returns the course of its training; nothing where it trains nothing.
+    pub fn course(&self) -> Option<Course> {
+        // Most train nothing, and their params need not be looked into.
+        (!self.kind.course_params.is_empty()).then(|| (self.kind.course)(&self.params.value()))?
+    }
+
+    /// Returns the optimiser steps of its training on so many images; nothing where it trains nothing.
+    pub fn steps(&self, images: usize) -> Option<usize> {
+        (self.kind.steps)(&self.params.value(), images)
+    }
+
+    /// Returns the program of the user's own that it starts, with its arguments, if it does.
+    pub fn program(&self) -> Option<Vec<String>> {
+        (self.kind.program)(&self.params.value())
     }
 
     /// Returns every artifact that enters, with its port.

@@ -203,6 +203,7 @@ toy!(
     "Learns to tell classes apart.",
     Lessons,
     Learned,
+    const COURSE: &'static [&'static str] = &["rate", "schedule"];,
     fn course(params: &Params) -> Option<Course> {
         Some(Course::single(params.epochs(), params.rate))
     },

@@ -276,9 +276,8 @@ fn gans(plan: &Plan) -> Vec<BTreeSet<TaskId>> {
 /// that it trained.
 fn steps(trainer: &Task, training: &[TrainingPart], history: &History) -> Option<usize> {
     let images = training.iter().map(|part| part.images).sum::<Option<usize>>()?;
-    let course = (trainer.kind.course)(&trainer.params.value())?;
-    let all = (trainer.kind.steps)(&trainer.params.value(), images)?;
-    Some(all / course.epochs() * history.rows.len()).filter(|steps| *steps > 0)
+    let all = trainer.steps(images)?;
+    Some(all / trainer.course()?.epochs() * history.rows.len()).filter(|steps| *steps > 0)
 }
 
 fn read_history(tree: &Tree) -> Result<History, Error> {

@@ -74,7 +74,8 @@ pub trait Stage {
     /// Params that change how images look, and not which there are nor how they are parted.
     const APPEARANCE: &'static [&'static str] = &[];
 
-    /// Params that make up the course of a training, and decide nothing but that.
+    /// Params that make up the course of a training, and decide nothing but that; none for a kind that
+    /// trains nothing.
     const COURSE: &'static [&'static str] = &[];
 
     /// Params that declare ports beside those of `Inputs` and `Outputs`; written without `${...}`.
