@@ -12,7 +12,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::mpsc::channel;
-use std::thread::Scope;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -30,6 +29,7 @@ use crate::engine::SkipReason;
 use crate::engine::journal::Journal;
 use crate::engine::log::TaskLog;
 use crate::engine::observer::Signal;
+use crate::engine::run::hands::Hands;
 use crate::engine::schedule::Limits;
 use crate::engine::schedule::Schedule;
 use crate::engine::schedule::Slot;
@@ -49,6 +49,7 @@ use crate::store::Found;
 use crate::store::Record;
 use crate::store::Store;
 
+mod hands;
 mod slots;
 
 use slots::Cuda;
@@ -88,7 +89,7 @@ pub fn run(
     let seconds = expected_seconds(plan, &need, store)?;
     let mut run = Run::new(&surroundings, &teller, need, &seconds);
     let worked = std::thread::scope(|scope| {
-        let worked = run.work(scope);
+        let worked = run.work(&mut Hands::new(scope));
         halt.store(worked.is_err(), Ordering::SeqCst);
         worked
     });
@@ -203,7 +204,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn work<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<(), Error>
+    fn work<'scope>(&mut self, hands: &mut Hands<'scope, '_>) -> Result<(), Error>
     where
         'a: 'scope,
     {
@@ -220,7 +221,7 @@ impl<'a> Run<'a> {
                     break;
                 }
                 if self.schedule.is_ready(id) && !self.is_pausing(id) {
-                    self.advance(id, scope, &sender)?;
+                    self.advance(id, hands, &sender)?;
                 }
             }
             self.look_up_fresh()?;
@@ -252,13 +253,13 @@ impl<'a> Run<'a> {
     fn advance<'scope>(
         &mut self,
         id: TaskId,
-        scope: &'scope Scope<'scope, '_>,
+        hands: &mut Hands<'scope, '_>,
         sender: &Sender<(TaskId, Message)>,
     ) -> Result<(), Error>
     where
         'a: 'scope,
     {
-        let slots = match self.slots(id, scope, sender) {
+        let slots = match self.slots(id, hands, sender) {
             Ok(Some(slots)) => slots,
             Ok(None) => return Ok(()), // it is not known yet
             Err(failure) => {
@@ -296,7 +297,7 @@ impl<'a> Run<'a> {
                 let threads = self.threads(id);
                 let attempt = Attempt::new(self.around, id, key, (device, threads), lease, log);
                 let sender = sender.clone();
-                scope.spawn(move || perform(id, attempt, &sender));
+                hands.start(move || perform(id, attempt, &sender));
             }
         }
         Ok(())

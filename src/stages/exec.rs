@@ -7,6 +7,7 @@
 mod argument;
 mod output;
 mod program;
+mod voice;
 mod workplace;
 
 use std::collections::BTreeMap;

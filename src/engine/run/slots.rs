@@ -4,12 +4,12 @@
 //! tasks that depend on it wait and all else goes on.
 
 use std::sync::mpsc::Sender;
-use std::thread::Scope;
 
 use crate::engine::Event;
 use crate::engine::Failure;
 use crate::engine::run::Message;
 use crate::engine::run::Run;
+use crate::engine::run::hands::Hands;
 use crate::engine::schedule::Load;
 use crate::engine::schedule::Slot;
 use crate::engine::schedule::WHOLE;
@@ -33,7 +33,7 @@ impl<'a> Run<'a> {
     pub(super) fn slots<'scope>(
         &mut self,
         id: TaskId,
-        scope: &'scope Scope<'scope, '_>,
+        hands: &mut Hands<'scope, '_>,
         sender: &Sender<(TaskId, Message)>,
     ) -> Result<Option<Vec<Slot>>, Failure>
     where
@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
             Cuda::Unknown => {
                 self.cuda = Cuda::Asked;
                 let (around, log, sender) = (self.around, self.log(id), sender.clone());
-                scope.spawn(move || {
+                hands.start(move || {
                     let counted = around.workers.count_cuda_devices(&log, &|| around.is_stopped());
                     let _ = sender.send((id, Message::Counted(counted)));
                 });

@@ -3,11 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::io::ErrorKind;
-use std::io::PipeReader;
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -15,9 +11,6 @@ use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -35,6 +28,8 @@ use crate::guard;
 use crate::guard::Guard;
 use crate::stage::Observer;
 use crate::stage::StageError;
+use crate::stages::exec::voice::Heard;
+use crate::stages::exec::voice::Voice;
 
 /// Longest time between two looks at the program and at the user's wish to stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -44,8 +39,6 @@ const NAP: Duration = Duration::from_millis(1);
 const GRACE: Duration = Duration::from_secs(5);
 /// Time in which the last words of a dead program arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// Longest line that is kept whole, bytes.
-const LONGEST: u64 = 64 * 1024;
 
 /// A program with all that it starts with.
 pub(super) struct Program {
@@ -74,8 +67,8 @@ impl Program {
         guard: Option<&Guard>,
     ) -> Result<(), StageError> {
         let name = self.arguments.iter().fold(self.shown(), |words, word| words + " " + word);
-        let (mut running, lines) = self.start(guard)?;
-        let status = running.watch(&lines, observer)?;
+        let (mut running, mut voice) = self.start(guard)?;
+        let status = running.watch(&mut voice, observer)?;
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
             (Some(code), _) => {
@@ -101,10 +94,7 @@ impl Program {
         places.into_iter().find(|place| place.is_file() && access(place, Access::EXEC_OK).is_ok())
     }
 
-    fn start<'a>(
-        &self,
-        guard: Option<&'a Guard>,
-    ) -> Result<(Running<'a>, Receiver<String>), StageError> {
+    fn start<'a>(&self, guard: Option<&'a Guard>) -> Result<(Running<'a>, Voice), StageError> {
         let broken = |error: std::io::Error| self.cannot_start(&error);
         let (reader, writer) = std::io::pipe().map_err(broken)?;
         let start = |command: &mut Command| {
@@ -130,7 +120,7 @@ impl Program {
         let child = child.map_err(broken)?;
         drop(writer); // its end is to be heard
         let group = Pid::from_child(&child);
-        Ok((Running { child, group, guard }, listen(reader)))
+        Ok((Running { child, group, guard }, Voice::new(reader)))
     }
 
     fn cannot_start(&self, error: &std::io::Error) -> StageError {
@@ -150,23 +140,18 @@ impl Running<'_> {
     /// Passes on what the program says until it ends; ends it where the user wants to stop.
     fn watch(
         &mut self,
-        lines: &Receiver<String>,
+        voice: &mut Voice,
         observer: &dyn Observer,
     ) -> Result<ExitStatus, StageError> {
         let mut looked = Instant::now();
         let mut asked: Option<Instant> = None;
         loop {
-            match lines.recv_timeout(LOOK) {
-                Ok(line) => {
-                    observer.said(&line);
-                    if looked.elapsed() < LOOK {
-                        continue;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+            match voice.hear(LOOK, &mut |line| observer.said(line)) {
+                Heard::Words if looked.elapsed() < LOOK => continue,
+                Heard::Words | Heard::Silence => {}
                 // Mostly because it has just ended.
-                Err(RecvTimeoutError::Disconnected) if self.has_ended() => break,
-                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(NAP),
+                Heard::End if self.has_ended() => break,
+                Heard::End => std::thread::sleep(NAP),
             }
             looked = Instant::now();
             if self.has_ended() {
@@ -183,11 +168,7 @@ impl Running<'_> {
         }
         self.end_group(); // what it started and left behind
         let status = self.child.wait();
-        let deadline = Instant::now() + LAST_WORDS;
-        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            observer.said(&line);
-        }
+        voice.last_words(LAST_WORDS, &mut |line| observer.said(line));
         if asked.is_some() {
             return Err(StageError::Cancelled);
         }
@@ -222,26 +203,6 @@ impl Drop for Running<'_> {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Reads what a program says on a thread of its own; the channel closes where it ends.
-fn listen(pipe: PipeReader) -> Receiver<String> {
-    let (sender, receiver) = sync_channel(1024);
-    std::thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        loop {
-            let mut line = Vec::new();
-            match pipe.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
-                Ok(1..) => {}
-                _ => return,
-            }
-            let text = String::from_utf8_lossy(&line);
-            if sender.send(text.trim_end_matches(['\n', '\r']).to_owned()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 #[cfg(test)]
