@@ -2,8 +2,8 @@
 //!
 //! Approach: what the recipes find is done before the loop begins, and what only leads there is
 //! left out. The loop, the only one, looks at each task whose inputs exist: found by content, it
-//! is done at once; else it gets a slot, a lease and a thread. Then the loop waits for one message
-//! from a thread, writes down what follows from it, and looks again. Threads share nothing but the
+//! is done at once; else it gets a slot, a lease and a hand. Then the loop waits for one message
+//! from it, writes down what follows, and looks again. Hands are given their work and share nothing but the
 //! channel, so all that a run knows is changed in this file, by one thread.
 
 use std::collections::BTreeMap;
@@ -437,7 +437,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Runs one attempt, on a thread of its own.
+/// Runs one attempt, beside the loop.
 fn perform(id: TaskId, attempt: Attempt<'_>, sender: &Sender<(TaskId, Message)>) {
     // The loop that listens outlives every thread but after an error, when nobody cares.
     let tell = |signal| drop(sender.send((id, Message::Said(signal))));

@@ -1,4 +1,4 @@
-//! One attempt at one task: from its job to its published record. Runs on a thread of its own.
+//! One attempt at one task: from its job to its published record. Runs beside the loop, on a thread that may block.
 
 use std::collections::BTreeMap;
 use std::path::Component;

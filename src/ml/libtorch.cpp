@@ -69,7 +69,7 @@ c10::DeviceAllocator *of_gpu() {
 
 extern "C" {
 
-/// Calls each elementary function of MKL once, with a single number and so on one thread. MKL looks for a function's
+/// Calls each elementary function of MKL with a single number, and so on one thread. MKL looks for a function's
 /// code when it is first called; two threads that do so at once may get a coarse one for that call, off by thousands
 /// of units in the last place (https://github.com/pytorch/pytorch/issues/188792).
 char *ablate_choose_functions() {

@@ -255,7 +255,7 @@ mod tests {
     /// Two threads that both make the first call show no fault but once in hundreds of processes, so what is tested is
     /// that no function was forgotten, by the header of the libtorch at hand.
     #[test]
-    fn each_function_that_libtorch_leaves_to_mkl_is_called_once_before_its_threads_do() {
+    fn each_function_that_libtorch_leaves_to_mkl_is_called_before_its_threads_do() {
         choose_functions().unwrap();
         let Ok(libtorch) = std::env::var("LIBTORCH") else {
             println!("skipped: LIBTORCH names no folder; `.ci/with-libtorch` does");

@@ -9,7 +9,7 @@ The first finds what is settled on the disk and leaves a receipt. Two graphs are
 plan over a folder of 20,000 small images, with nothing known of them and with nothing changed. `RIVALS=DIR`
 names a virtual environment with DVC and Snakemake; without it they are left out. Their runs are only measured
 as far as they are bearable. `SCALE_DIR` names the folder, and with it the file system, where all of it happens.
-No peak of memory is told below this program's own, some 20 MiB: a process begins with its parent's.
+No peak of memory is told below this program's own: a process begins with its parent's.
 """
 
 import datetime

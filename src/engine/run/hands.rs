@@ -15,7 +15,7 @@ use std::thread::Scope;
 
 type Work<'scope> = Box<dyn FnOnce() + Send + 'scope>;
 
-/// As many threads as there ever was work at once; they end with it.
+/// About as many threads as there ever was work at once; they end with it.
 pub(super) struct Hands<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     given: Sender<Work<'scope>>,

@@ -1,6 +1,6 @@
 //! Where a task may run, and how much of the machine it takes: slots, threads, cores.
 //!
-//! Where the number of GPUs matters, a worker is asked for it on a thread of its own; until it has answered,
+//! Where the number of GPUs matters, a worker is asked for it beside the loop; until it has answered,
 //! tasks that depend on it wait and all else goes on.
 
 use std::sync::mpsc::Sender;

@@ -97,6 +97,7 @@ impl Program {
     fn start<'a>(&self, guard: Option<&'a Guard>) -> Result<(Running<'a>, Voice), StageError> {
         let broken = |error: std::io::Error| self.cannot_start(&error);
         let (reader, writer) = std::io::pipe().map_err(broken)?;
+        let voice = Voice::new(reader).map_err(broken)?;
         let start = |command: &mut Command| {
             command
                 .args(&self.arguments)
@@ -120,7 +121,7 @@ impl Program {
         let child = child.map_err(broken)?;
         drop(writer); // its end is to be heard
         let group = Pid::from_child(&child);
-        Ok((Running { child, group, guard }, Voice::new(reader)))
+        Ok((Running { child, group, guard }, voice))
     }
 
     fn cannot_start(&self, error: &std::io::Error) -> StageError {
@@ -210,9 +211,43 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Mutex;
+    use std::time::Duration;
+    use std::time::Instant;
 
+    use super::GRACE;
     use super::Program;
     use crate::files;
+    use crate::stage::Observer;
+    use crate::stage::StageError;
+
+    /// Keeps what a program says, and wants to stop after so many lines.
+    struct Ears {
+        lines: Mutex<Vec<String>>,
+        enough: usize,
+    }
+
+    impl Ears {
+        fn new(enough: usize) -> Self {
+            Self { lines: Mutex::default(), enough }
+        }
+    }
+
+    impl Observer for Ears {
+        fn said(&self, line: &str) {
+            self.lines.lock().unwrap().push(line.to_owned());
+        }
+
+        fn cancelled(&self) -> bool {
+            self.lines.lock().unwrap().len() >= self.enough
+        }
+    }
+
+    fn script(text: &str) -> Program {
+        let environment = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".into())]);
+        let arguments = vec!["-c".to_owned(), text.to_owned()];
+        Program { path: "sh".into(), arguments, environment, folder: "/".into() }
+    }
 
     fn named(path: &str, folder: &std::path::Path) -> Program {
         let environment = BTreeMap::from([("PATH".to_owned(), "a:b:c".into())]);
@@ -237,5 +272,26 @@ mod tests {
         assert_eq!(place("tool"), Some(folder.path().join("c/tool")));
         assert_eq!(place("other"), None);
         assert_eq!(place("/tool"), None, "a path is no bare name");
+    }
+
+    #[test]
+    fn a_program_that_never_stops_talking_is_heard_and_stopped() {
+        let ears = Ears::new(100);
+        let begun = Instant::now();
+        let ended = script("while :; do echo on and on; done").run(&ears, None);
+        assert!(matches!(ended, Err(StageError::Cancelled)), "{ended:?}");
+        assert!(begun.elapsed() < GRACE, "it was asked to end, and did");
+        assert!(ears.lines.into_inner().unwrap().iter().all(|line| line == "on and on"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")] // others have no `setsid`
+    fn one_that_went_off_talking_keeps_nobody_waiting() {
+        let ears = Ears::new(usize::MAX);
+        let begun = Instant::now();
+        let text = "setsid sh -c 'while :; do echo off; done' & echo done";
+        script(text).run(&ears, None).unwrap();
+        assert!(begun.elapsed() < Duration::from_mins(1));
+        assert!(ears.lines.into_inner().unwrap().iter().any(|line| line == "done"));
     }
 }
