@@ -1,6 +1,6 @@
 //! Hands: the threads of a run, each of which takes one piece of work after the other. They do not know what it is.
 //!
-//! A thread for each task would be simpler, and cost a task of a millisecond a tenth of it: fresh threads have fresh
+//! A thread for each task would be simpler, and a good part of what a small task costs: fresh threads have fresh
 //! memory, which the system has to find page by page.
 
 use std::sync::Arc;
@@ -77,21 +77,21 @@ mod tests {
     #[test]
     fn what_follows_on_each_other_needs_no_thread_of_its_own() {
         let threads = Mutex::new(BTreeSet::new());
-        let mut done = 0;
+        let done = Mutex::new(0);
         std::thread::scope(|scope| {
             let mut hands = Hands::new(scope);
             for _ in 0..100 {
                 let (sender, ended) = channel();
-                let threads = &threads;
+                let (threads, done) = (&threads, &done);
                 hands.start(move || {
+                    *done.lock().unwrap() += 1;
                     threads.lock().unwrap().insert(format!("{:?}", std::thread::current().id()));
                     sender.send(()).unwrap();
                 });
                 ended.recv().unwrap();
-                done += 1;
             }
         });
-        assert_eq!(done, 100);
+        assert_eq!(done.into_inner().unwrap(), 100);
         // More than one, because one that has just told its end may still be about to wait for more.
         assert!(threads.into_inner().unwrap().len() < 10);
     }

@@ -33,7 +33,7 @@ use crate::stages::exec::voice::Voice;
 
 /// Longest time between two looks at the program and at the user's wish to stop.
 const LOOK: Duration = Duration::from_millis(50);
-/// Time between two looks at a program that has closed its output.
+/// Time between the first two looks at a program that has closed its output, as most do by ending; it doubles.
 const NAP: Duration = Duration::from_millis(1);
 /// Time that a program has to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -146,13 +146,17 @@ impl Running<'_> {
     ) -> Result<ExitStatus, StageError> {
         let mut looked = Instant::now();
         let mut asked: Option<Instant> = None;
+        let mut nap = NAP;
         loop {
             match voice.hear(LOOK, &mut |line| observer.said(line)) {
                 Heard::Words if looked.elapsed() < LOOK => continue,
                 Heard::Words | Heard::Silence => {}
                 // Mostly because it has just ended.
                 Heard::End if self.has_ended() => break,
-                Heard::End => std::thread::sleep(NAP),
+                Heard::End => {
+                    std::thread::sleep(nap);
+                    nap = LOOK.min(nap * 2);
+                }
             }
             looked = Instant::now();
             if self.has_ended() {
