@@ -22,6 +22,7 @@ mod found;
 mod growing;
 mod look;
 mod name;
+mod names;
 mod placed;
 pub mod plain;
 mod unpacking;
@@ -31,12 +32,18 @@ pub use found::walk;
 pub use growing::Growing;
 pub use look::Look;
 pub use name::file_name;
+pub use names::Names;
 pub use placed::Placed;
 pub use unpacking::MOST_FOR_ONE;
 pub use unpacking::most_unpacked;
 
 #[cfg(test)]
 pub(crate) mod faults;
+
+/// Rights of a new file, of which the user's mask takes some away.
+const RIGHTS: u32 = 0o666;
+/// Rights of one that nobody may write.
+const READ_ONLY: u32 = 0o444;
 
 /// A file operation that failed, with what was tried and where.
 #[derive(Debug, thiserror::Error)]
@@ -158,40 +165,6 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// Something below a folder that is no plain file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stray {
-    /// Path relative to the folder.
-    pub name: String,
-    /// What it is: `a link`.
-    pub what: &'static str,
-}
-
-/// Returns the first thing below a folder that is neither a plain file nor a folder, or whose name is
-/// no text. Follows no link.
-pub fn first_irregular(folder: &Path) -> Result<Option<Stray>, Error> {
-    let mut open = vec![(folder.to_owned(), String::new())];
-    while let Some((folder, prefix)) = open.pop() {
-        for entry in attempt("list", &folder, || fs::read_dir(&folder))? {
-            let entry = attempt("list", &folder, || entry)?;
-            let kind = attempt("look at", &entry.path(), || entry.file_type())?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let what = match entry.file_name().to_str() {
-                None => "a name in no text's encoding",
-                Some(_) if kind.is_symlink() => "a link",
-                Some(_) if kind.is_dir() => {
-                    open.push((entry.path(), format!("{name}/")));
-                    continue;
-                }
-                Some(_) if kind.is_file() => continue,
-                Some(_) => "a special file",
-            };
-            return Ok(Some(Stray { name, what }));
-        }
-    }
-    Ok(None)
-}
-
 /// Returns the size of a file, bytes.
 pub fn size(path: &Path) -> Result<u64, Error> {
     Ok(attempt("look at", path, || fs::metadata(path))?.len())
@@ -207,66 +180,34 @@ pub fn copy_executable(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Lets a path in a scratch folder lead to a file elsewhere.
 pub fn point(to: &Path, path: &Path) -> Result<(), Error> {
-    create_folder(parent(path))?;
-    attempt("link", path, || std::os::unix::fs::symlink(to, path))
+    attempt("link", path, || within(parent(path), || std::os::unix::fs::symlink(to, path)))
 }
 
 /// Writes a file whole or not at all, and makes it last through a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_through(parent(path), path, bytes)
-}
-
-/// Does what [`write()`] does, with the scratch file in another folder of the same file system: one
-/// that somebody clears where this process is killed before the end.
-pub fn write_through(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_whole(scratches, path, |scratch, file| put(scratch, file, bytes))
-}
-
-/// Does what [`write_through()`] does; nobody may write the file from the moment it is there.
-pub fn write_read_only(scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_whole(scratches, path, |scratch, file| {
-        let file = put(scratch, file, bytes)?;
-        make_read_only(scratch)?;
-        Ok(file)
-    })
+    let names = Names::default();
+    names.write(parent(path), path, bytes)?;
+    names.keep()
 }
 
 /// Does what [`write()`] does with parts that follow each other, so that the whole is never in memory.
 pub fn write_parts(path: &Path, parts: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
-    write_whole(parent(path), path, |scratch, file| {
+    let names = Names::default();
+    names.fill(create_scratch(parent(path))?, path, |scratch, file| {
         let mut writer = io::BufWriter::new(file);
         for part in parts {
             attempt("write", scratch, || writer.write_all(&part))?;
         }
         attempt("write", scratch, || writer.into_inner().map_err(io::IntoInnerError::into_error))
-    })
-}
-
-fn write_whole(
-    scratches: &Path,
-    path: &Path,
-    fill: impl FnOnce(&Path, fs::File) -> Result<fs::File, Error>,
-) -> Result<(), Error> {
-    create_lasting_folder(parent(path))?;
-    let (scratch, file) = create_scratch(scratches)?;
-    let written = fill(&scratch, file).and_then(|file| {
-        attempt("sync", &scratch, || file.sync_all())?;
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-        attempt("write", path, || fs::rename(&scratch, path))
-    });
-    if written.is_err() {
-        let _ = remove_file(&scratch);
-    }
-    written?;
-    sync_folder(parent(path))
+    })?;
+    names.keep()
 }
 
 /// Writes a new file without the care of [`write()`]: for scratch folders that are published whole.
 pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    create_folder(parent(path))?;
-    let file = attempt("write", path, || {
-        fs::OpenOptions::new().write(true).create(true).truncate(true).open(path)
-    })?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    let file = attempt("write", path, || within(parent(path), || options.open(path)))?;
     put(path, file, bytes).map(drop)
 }
 
@@ -283,15 +224,15 @@ pub fn open_if_there(path: &Path) -> Result<Option<fs::File>, Error> {
 
 /// Creates an empty file in a folder, under a name that nobody else uses.
 pub fn create_scratch(folder: &Path) -> Result<(PathBuf, fs::File), Error> {
-    create_folder(folder)?;
-    create_named(folder, scratch_name)
+    create_named(folder, RIGHTS, scratch_name)
 }
 
 /// Puts bytes in the place of an opened file's content, without the care of [`write()`].
 pub fn overwrite(path: &Path, file: &fs::File, bytes: &[u8]) -> Result<(), Error> {
     attempt("write", path, || {
         file.write_all_at(bytes, 0)?; // whoever reads meanwhile sees no gap
-        file.set_len(bytes.len() as u64)
+        let length = bytes.len() as u64;
+        if file.metadata()?.len() == length { Ok(()) } else { file.set_len(length) }
     })
 }
 
@@ -310,21 +251,16 @@ pub fn add(path: &Path, mut file: &fs::File, bytes: &[u8]) -> Result<(), Error> 
 
 /// Opens a plain file to which lines are added at the end. No link is followed, no pipe waited for.
 pub fn append(path: &Path) -> Result<fs::File, Error> {
-    create_folder(parent(path))?;
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    attempt("write", path, || {
-        let opened =
-            fs::OpenOptions::new().create(true).append(true).custom_flags(flags).open(path);
-        opened.and_then(plain::only)
-    })
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    attempt("write", path, || within(parent(path), || options.open(path)).and_then(plain::only))
 }
 
 /// Moves a synced file or folder to a place on the same file system, replacing a file there.
 pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    create_lasting_folder(parent(to))?;
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-    attempt("move to", to, || fs::rename(from, to))?;
-    sync_folder(parent(to))
+    let names = Names::default();
+    names.give(from, to)?;
+    names.keep()
 }
 
 /// Forces a file's content to disk.
@@ -350,20 +286,33 @@ pub fn part_from_other_names(path: &Path) -> Result<(), Error> {
     if names > 1 { write(path, &plain::map(path)?) } else { Ok(()) }
 }
 
-/// Creates a folder and those above it.
+/// Creates a folder and those above it; one that is there already is no error.
 pub fn create_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
-    attempt("create", folder, || if folder.is_dir() { Ok(()) } else { fs::create_dir_all(folder) })
+    attempt("create", folder, || match fs::create_dir(folder) {
+        Ok(()) => Ok(()),
+        Err(_) => fs::create_dir_all(folder),
+    })
 }
 
-/// Creates a folder and those above it, and makes their names last through a power cut.
-fn create_lasting_folder(folder: &Path) -> Result<(), Error> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
+/// Does something below a folder; where that fails for want of the folder, creates it and does it again.
+fn within<T>(folder: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match work() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_folder(folder).map_err(|error| error.source)?;
+            work()
+        }
+        done => done,
     }
-    create_lasting_folder(parent(folder))?;
-    create_folder(folder)?;
-    sync_folder(parent(folder))
+}
+
+/// Takes away the right to write a file, and forces it to disk.
+pub fn settle(path: &Path) -> Result<(), Error> {
+    let file = attempt("open", path, || fs::File::open(path))?;
+    let mut rights = attempt("look at", path, || file.metadata())?.permissions();
+    rights.set_readonly(true);
+    attempt("protect", path, || file.set_permissions(rights))?;
+    attempt("sync", path, || file.sync_all())
 }
 
 /// Takes away the right to write a file.
@@ -404,11 +353,14 @@ pub fn scratch_name() -> String {
 /// shares the folder may have the same number and so the same names.
 fn create_named(
     folder: &Path,
+    rights: u32,
     mut name: impl FnMut() -> String,
 ) -> Result<(PathBuf, fs::File), Error> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(rights);
     loop {
         let path = folder.join(name());
-        match fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+        match within(folder, || options.open(&path)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             opened => return attempt("write", &path, || opened).map(|file| (path, file)),
         }

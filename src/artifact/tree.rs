@@ -11,6 +11,7 @@ use crate::artifact::Error;
 use crate::files;
 use crate::files::Mapped;
 use crate::files::plain;
+use crate::files::plain::Entry;
 
 /// Longest file that is read whole, bytes: weights and tables.
 const LONGEST: u64 = 4 << 30;
@@ -25,8 +26,7 @@ pub struct Tree(pub BTreeMap<String, PathBuf>);
 impl Tree {
     /// Returns the tree of all files below a folder.
     pub fn of_folder(folder: &Path) -> Result<Self, Error> {
-        let found = plain::walk(folder)?;
-        Ok(Self(found.into_iter().map(|found| (found.name, found.path)).collect()))
+        Ok(plain::walk(folder)?.into())
     }
 
     /// Returns where a file of the artifact lies.
@@ -57,6 +57,12 @@ impl Tree {
         let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize();
         let rows = rows.collect::<Result<_, csv::Error>>();
         rows.map_err(|error| Error::malformed(name, error.to_string()))
+    }
+}
+
+impl From<Vec<Entry>> for Tree {
+    fn from(found: Vec<Entry>) -> Self {
+        Self(found.into_iter().map(|found| (found.name, found.path)).collect())
     }
 }
 

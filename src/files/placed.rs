@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use crate::files::Error;
 use crate::files::attempt;
-use crate::files::create_folder;
 use crate::files::parent;
+use crate::files::within;
 
 /// A new file whose parts are written in any order.
 #[derive(Debug)]
@@ -22,11 +22,10 @@ pub struct Placed {
 impl Placed {
     /// Opens a file of a length in bytes to write parts of it, and creates it where it is missing.
     pub fn open(path: &Path, length: u64) -> Result<Self, Error> {
-        create_folder(parent(path))?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let file = attempt("write", path, || {
-            let file = options.open(path)?;
+            let file = within(parent(path), || options.open(path))?;
             file.set_len(length)?;
             Ok(file)
         })?;

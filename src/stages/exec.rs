@@ -285,9 +285,10 @@ impl Stage for Exec {
         let place = workplace::Workplace::lay_out(cx, params, &inputs.0)?;
         place.program(cx, params, environment)?.run(cx.observer, cx.guard)?;
         place.refuse_changed_inputs()?;
+        let read_back = place.read_back()?;
         let outputs = params.outputs.iter();
         let left = outputs.map(|(port, artifact)| {
-            let (from, to) = (place.output(port), cx.folder.join("results").join(port));
+            let (from, to) = (place.output(port), read_back.join(port));
             Ok((port.clone(), output::take(port, *artifact, &from, &to)?))
         });
         Ok(Left(left.collect::<Result<_, StageError>>()?))

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::Names;
 use crate::files::plain;
 use crate::store::Blob;
 use crate::store::Error;
@@ -165,11 +167,12 @@ impl Store {
     }
 
     /// Writes a record, which is the commit: all that it names is there.
-    pub(super) fn keep_record(
+    pub(super) fn write_record(
         &self,
         record: &Record,
         key: Digest,
         scratch: &Path,
+        names: &Names,
     ) -> Result<(), Error> {
         let text = serde_json::to_vec_pretty(record).expect("a record has string keys");
         let path = self.layout.record(key);
@@ -178,16 +181,29 @@ impl Store {
             return Err(Error::Unkeepable { path, problem });
         }
         objects::clear_way(&path)?;
-        Ok(files::write_through(scratch, &path, &text)?)
+        Ok(names.write(scratch, &path, &text)?)
     }
 
     /// Notes that a recipe leads to a key.
     pub fn remember_recipe(&self, recipe: Digest, key: Digest) -> Result<(), Error> {
         self.prepare()?;
+        let names = Names::default();
+        self.write_recipe(recipe, key, &self.layout.recipes(), &names)?;
+        Ok(names.keep()?)
+    }
+
+    /// Writes a note that a recipe leads to a key.
+    pub(super) fn write_recipe(
+        &self,
+        recipe: Digest,
+        key: Digest,
+        scratch: &Path,
+        names: &Names,
+    ) -> Result<(), Error> {
         let text = serde_json::to_vec(&key).expect("a digest is a text");
         let path = self.layout.recipe(recipe);
         objects::clear_way(&path)?;
-        Ok(files::write(&path, &text)?)
+        Ok(names.write(scratch, &path, &text)?)
     }
 
     /// Returns every record in the cache that can be read, in no meaningful order, whole or not.
@@ -229,8 +245,7 @@ impl Store {
     }
 
     fn check(&self, object: Digest) -> Result<(), Error> {
-        let seen = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen().contains(&object) {
+        if self.seen().contains(&object) {
             return Ok(());
         }
         let path = self.layout.object(object);
@@ -243,8 +258,17 @@ impl Store {
         if found != object {
             return Err(Error::Damaged { path });
         }
-        seen().insert(object);
+        self.was_seen(std::iter::once(object));
         Ok(())
+    }
+
+    /// Notes that the content of these objects was seen to be what their names say.
+    pub(super) fn was_seen(&self, objects: impl Iterator<Item = Digest>) {
+        self.seen().extend(objects);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn paths(&self, blobs: &[Blob]) -> BTreeMap<String, PathBuf> {

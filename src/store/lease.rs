@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::files;
+use crate::files::Names;
 use crate::store::Error;
 use crate::store::Key;
 use crate::store::Output;
@@ -137,7 +138,6 @@ impl Store {
         if let Some(record) = self.find(key) {
             return Ok(Found::Hit(Box::new(record)));
         }
-        sweep::sweep_key(&self.layout, key)?; // left by a crash
         let scratch = self.layout.scratch(key, &self.hearts.unique_name());
         files::create_folder(&scratch)?;
         Ok(Found::Miss(Lease { store: self, key, scratch, _lock: lock }))
@@ -162,11 +162,14 @@ impl Lease<'_> {
         // Between a look at what is stored already and the record that names it nothing is collected.
         let _gate = self.store.pass()?;
         let mut outputs = LiteMap::new();
+        let names = Names::default();
         for (port, made) in made {
-            let output = Output::of(objects::take_in(layout, &made.folder)?, made.summary.clone());
-            objects::keep_list(layout, &output, &self.scratch)?;
+            let blobs = objects::take_in(layout, &made.folder, &names)?;
+            let output = Output::of(blobs, made.summary.clone());
+            objects::keep_list(layout, &output, &self.scratch, &names)?;
             outputs.insert(port.clone(), output);
         }
+        names.keep()?;
         let record = Record {
             format: FORMAT,
             key: facts.key,
@@ -181,10 +184,13 @@ impl Lease<'_> {
             log: facts.log,
         };
         debug_assert_eq!(record.key_digest(), self.key, "the lease is on the key of the record");
-        self.store.keep_record(&record, self.key, &self.scratch)?;
+        let names = Names::default();
+        self.store.write_record(&record, self.key, &self.scratch, &names)?;
         if let Some(recipe) = record.recipe {
-            self.store.remember_recipe(recipe, self.key)?;
+            self.store.write_recipe(recipe, self.key, &self.scratch, &names)?;
         }
+        names.keep()?;
+        self.store.was_seen(record.objects().map(|(object, _)| object));
         Ok(record)
     }
 }

@@ -67,7 +67,7 @@ fn a_program_runs_again_when_what_decides_it_changes_and_not_otherwise() {
     let more = "      files: [copy.sh]\n      version: \"1\"\n      params: {a: 1}\n";
     let text = study("[sh, copy.sh]", more);
     sandbox.write("study.yaml", &text);
-    sandbox.write("copy.sh", "cp -L inputs/images/* outputs/fakes/\n");
+    sandbox.write("copy.sh", "mkdir -p .read-back/fakes; echo > .read-back/fakes/junk\ncp -L inputs/images/* outputs/fakes/\n");
     assert_eq!(ran(&sandbox, "study.yaml"), 4);
     assert_eq!(ran(&sandbox, "study.yaml"), 0);
     // Where its files lie decides nothing, and neither do names and resources.
@@ -140,7 +140,7 @@ fn nothing_runs_without_permission_and_what_is_cached_needs_none() {
 #[test]
 fn a_program_is_handed_a_job_a_clean_environment_and_nothing_else() {
     let sandbox = Sandbox::new();
-    let script = "env | sed s/=.*// | sort > outputs/out/names\ncp job.json outputs/out/\npwd > outputs/out/place\nread line || echo closed > outputs/out/stdin\n";
+    let script = "env | sed s/=.*// | sort > outputs/out/names\ncp job.json outputs/out/\nmktemp -d && cd \"$HOME\" && pwd > outputs/out/place\nread line || echo closed > outputs/out/stdin\n";
     sandbox.write("run.sh", script);
     sandbox.write("study.yaml", alone("      command: [./run.sh]\n      files: [run.sh]\n      params: {epochs: 3, deep: {a: [1]}}\n"));
     let mut command = sandbox.command(&["run", "study.yaml", "--allow-exec"]);
@@ -234,8 +234,8 @@ fn what_a_program_leaves_is_read_back_before_it_is_published() {
     insta::assert_snapshot!(with("echo '{\"height\": 1000000000000, \"width\": 1000000000000, \"classes\": []}' > set.json"), @"ERROR other: output `fakes`: `set.json` is malformed: no image has 1000000000000 x 1000000000000 pixels");
     insta::assert_snapshot!(with("sed -i '1s/|u1/|i1/' images-0000.npy"), @"ERROR other: output `fakes`: `images-0000.npy` is malformed: elements are `|i1`; bytes (`|u1`) expected");
     insta::assert_snapshot!(with("echo > notes.txt"), @"ERROR other: output `fakes`: `notes.txt` is none of its files; another output of type `files` takes it");
-    insta::assert_snapshot!(with("rm set.json; ln -s ../../inputs/images/set.json set.json"), @"ERROR other: output `fakes`: `set.json` is a link, expected plain files");
-    insta::assert_snapshot!(with("mkfifo pipe"), @"ERROR other: output `fakes`: `pipe` is a special file, expected plain files");
+    insta::assert_snapshot!(with("rm set.json; ln -s ../../inputs/images/set.json set.json"), @"ERROR other: output `fakes`: `set.json` is a symbolic link, expected plain files");
+    insta::assert_snapshot!(with("mkfifo pipe"), @"ERROR other: output `fakes`: `pipe` is a pipe, socket or device, expected plain files");
     insta::assert_snapshot!(with("sed -i 3s/^[^,]*/train\\\\/0/ samples.csv"), @"ERROR other: output `fakes`: `samples.csv` has the id `train/0` twice");
 }
 

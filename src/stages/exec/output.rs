@@ -12,7 +12,8 @@ use crate::artifact::Gan;
 use crate::artifact::ImageSet;
 use crate::artifact::Scores;
 use crate::artifact::Tree;
-use crate::files;
+use crate::files::plain;
+use crate::files::plain::Sort;
 use crate::measure::accuracy::most_likely;
 use crate::stage::Produced;
 use crate::stage::StageError;
@@ -28,10 +29,16 @@ pub(super) fn take(
     let wrong = |problem: String| {
         StageError::data(format!("output `{port}`: {problem}")).help(shape(artifact))
     };
-    if let Some(stray) = files::first_irregular(from)? {
-        return Err(wrong(format!("`{}` is {}, expected plain files", stray.name, stray.what)));
+    let found = plain::walk(from).map_err(|error| wrong(error.to_string()))?;
+    for entry in &found {
+        let what = match entry.sort {
+            Sort::File if is_text(&entry.path, from) => continue,
+            Sort::File => "a name in no text's encoding".to_owned(),
+            sort => sort.to_string(),
+        };
+        return Err(wrong(format!("`{}` is {what}, expected plain files", entry.name)));
     }
-    let tree = Tree::of_folder(from).map_err(|error| wrong(error.to_string()))?;
+    let tree = Tree::from(found);
     if tree.0.is_empty() {
         return Err(wrong("found no file".to_owned()));
     }
@@ -46,6 +53,11 @@ pub(super) fn take(
         Type::Scores => rewrite(&tree, to, sound_scores),
     };
     made.map_err(wrong)
+}
+
+/// Returns whether what follows a folder in a path is text.
+fn is_text(path: &Path, folder: &Path) -> bool {
+    path.strip_prefix(folder).is_ok_and(|name| name.to_str().is_some())
 }
 
 /// Reads an artifact, looks at it closely and writes it into a folder of its own.

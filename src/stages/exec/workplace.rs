@@ -5,8 +5,9 @@
 //! FILE ...           the stage's files
 //! inputs/PORT/       the artifact's files; inputs/PORT/0/, inputs/PORT/1/, ... where it takes a list
 //! outputs/PORT/      empty: what the program leaves here is its output
-//! tmp/  home/        its folders for temporary and for settings' files
 //! ```
+//!
+//! It is the program's home and its place for temporary files as well.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -27,8 +28,11 @@ use crate::stages::exec::argument::Names;
 use crate::stages::exec::argument::Values;
 use crate::stages::exec::program::Program;
 
+/// Where outputs are written again.
+const READ_BACK: &str = ".read-back";
+
 /// What is there beside the stage's files.
-pub(super) const OWN: [&str; 5] = ["job.json", "inputs", "outputs", "tmp", "home"];
+pub(super) const OWN: [&str; 4] = ["job.json", "inputs", "outputs", READ_BACK];
 
 /// What tells that a stored file was written to: size, when, by change of what.
 type Seal = (u64, i64, i64);
@@ -41,14 +45,14 @@ pub(super) struct Workplace {
 }
 
 impl Workplace {
-    /// Lays out all that the program is handed, below the task's folder.
+    /// Lays out all that the program is handed, in the task's folder.
     pub(super) fn lay_out(
         cx: &Context<'_>,
         params: &Params,
         inputs: &Trees,
     ) -> Result<Self, StageError> {
-        let mut place = Self { folder: cx.folder.join("work"), sealed: BTreeMap::new() };
-        for own in &OWN[1..] {
+        let mut place = Self { folder: cx.folder.clone(), sealed: BTreeMap::new() };
+        for own in ["inputs", "outputs"] {
             files::create_folder(&place.folder.join(own))?;
         }
         for port in params.outputs.keys() {
@@ -60,7 +64,9 @@ impl Workplace {
         let mut folders: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (port, entrance) in &params.inputs {
             let trees = inputs.get(port).map_or(&[][..], Vec::as_slice);
-            files::create_folder(&place.folder.join("inputs").join(port))?;
+            if entrance.many || trees.is_empty() {
+                files::create_folder(&place.folder.join("inputs").join(port))?;
+            }
             let told = folders.entry(port).or_default();
             for (index, tree) in trees.iter().enumerate() {
                 let within = if entrance.many {
@@ -93,6 +99,13 @@ impl Workplace {
         self.folder.join("outputs").join(port)
     }
 
+    /// Returns the folder where outputs are written again, without what the program may have put there.
+    pub(super) fn read_back(&self) -> Result<PathBuf, StageError> {
+        let folder = self.folder.join(READ_BACK);
+        files::remove(&folder)?;
+        Ok(folder)
+    }
+
     /// Returns the program, ready to start, with all of its environment; `inherited` is what may come
     /// from the user's own.
     pub(super) fn program(
@@ -115,8 +128,8 @@ impl Workplace {
             }
         }
         set("ABLATE_JOB", self.folder.join("job.json").into());
-        set("HOME", self.folder.join("home").into());
-        set("TMPDIR", self.folder.join("tmp").into());
+        set("HOME", self.folder.clone().into());
+        set("TMPDIR", self.folder.clone().into());
         set("LANG", "C.UTF-8".into());
         set("LC_ALL", "C.UTF-8".into());
         set("TZ", "UTC".into());
