@@ -334,6 +334,22 @@ pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     attempt("remove", folder, || gone_is_fine(fs::remove_dir_all(folder)))
 }
 
+/// Removes whatever lies under a path so that nobody ever finds a part of it there: it loses its name first,
+/// to one that only scratch files have. What is gone already is no error.
+pub fn remove_at_once(path: &Path) -> Result<(), Error> {
+    loop {
+        let scratch = parent(path).join(scratch_name());
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
+        match attempt("remove", path, || fs::rename(path, &scratch)) {
+            Ok(()) => return remove(&scratch),
+            Err(error) if error.is_missing() => return Ok(()),
+            // Left by another machine's process of the same number.
+            Err(error) if error.source.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            other => return other,
+        }
+    }
+}
+
 /// Removes whatever lies under a path; where a link does, the link and not what it leads to.
 pub fn remove(path: &Path) -> Result<(), Error> {
     match plain::look(path) {

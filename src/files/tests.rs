@@ -58,3 +58,24 @@ fn removing_what_is_gone_is_no_error() {
     super::remove_file(&folder.path().join("nothing")).unwrap();
     super::remove_folder(&folder.path().join("nothing")).unwrap();
 }
+
+#[test]
+fn what_is_removed_at_once_is_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep");
+    for changes in 0..3 {
+        super::write(&path.join("a"), b"1").unwrap();
+        super::write(&path.join("b"), b"2").unwrap();
+        super::faults::set(folder.path(), super::faults::Fault::Broken, changes);
+        let removed = super::remove_at_once(&path);
+        assert_eq!(removed.is_err(), super::faults::clear(folder.path()), "{removed:?}");
+        let names = super::names(&path).unwrap();
+        match changes {
+            0 => assert_eq!(names, ["a", "b"]),
+            _ => assert!(!path.exists()),
+        }
+    }
+    super::remove_at_once(&path).unwrap(); // it is gone
+    let left = super::names(folder.path()).unwrap();
+    assert!(left.len() == 1 && left[0].starts_with(".scratch-"), "{left:?}");
+}

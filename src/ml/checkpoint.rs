@@ -92,7 +92,7 @@ pub(in crate::ml) fn save(
     let target = if lasting.exists() { lasting } else { passing };
     let placed = written
         .and_then(|()| files::sync_folder(&scratch))
-        .and_then(|()| files::remove_folder(&target))
+        .and_then(|()| files::remove_at_once(&target))
         .and_then(|()| files::rename(&scratch, &target));
     if placed.is_err() {
         let _ = files::remove_folder(&scratch);
@@ -100,7 +100,7 @@ pub(in crate::ml) fn save(
     placed?;
     for (_, old) in on_the_way(folder, course)?.into_iter().rev().skip(KEPT) {
         if course.is_passing(&old) {
-            files::remove_folder(&folder.join(old))?;
+            files::remove_at_once(&folder.join(old))?; // a kill leaves no part of it
         }
     }
     Ok(())

@@ -312,7 +312,7 @@ impl Store {
         let (told, left): (Vec<_>, Vec<_>) =
             self.checkpoint_names(way)?.into_iter().partition(|name| is_told(name));
         for name in told {
-            files::remove_folder(&folder.join(name))?;
+            files::remove_at_once(&folder.join(name))?;
         }
         if left.is_empty() {
             files::remove_folder(&folder)?;

@@ -242,10 +242,12 @@ impl Work<'_> {
                 self.told.spared += 1;
                 continue;
             };
-            files::remove_folder(&match what {
-                What::Download => self.store.layout.download(folder.digest),
-                _ => self.store.checkpoints(folder.digest),
-            })?;
+            match what {
+                What::Download => {
+                    files::remove_folder(&self.store.layout.download(folder.digest))?;
+                }
+                _ => self.store.drop_checkpoints(folder.digest, |_| true)?,
+            }
             drop(lock);
             self.told.count_folder(what, folder);
         }

@@ -2,13 +2,14 @@
 
     python3 tests/bench/scale.py [SIZE ...]
 
-Every engine is given the same graph, written out stage by stage, and is run as a whole process: once on an empty
-cache (cold), once more with nothing to do after a while (first), and then again and again (no-op), of which the median is told.
-The first finds what is settled on the disk and leaves a receipt. Two graphs are run by
-`ablate` alone: one of its own stages on sets without images, where nearly all time is the engine's, and a
-plan over a folder of 20,000 small images, with nothing known of them and with nothing changed. `RIVALS=DIR`
-names a virtual environment with DVC and Snakemake; without it they are left out. Their runs are only measured
-as far as they are bearable. `SCALE_DIR` names the folder, and with it the file system, where all of it happens.
+Every engine is given the same graph, written out stage by stage, and is run as a whole process: on an empty cache
+(cold; `ablate` on three, of which the median is told), once more with nothing to do after a while (first), and then
+again and again (no-op), of which the median is told. The first finds what is settled on the disk and leaves a
+receipt. Two graphs are run by `ablate` alone: one of its own stages on sets without images, where nearly all time is
+the engine's, and a plan over a folder of 20,000 small images, with nothing known of them and with nothing changed.
+`RIVALS=DIR` names a virtual environment with DVC and Snakemake; without it they are left out. Their runs are only
+measured as far as they are bearable. `SCALE_DIR` names the folder, and with it the file system, where all of it
+happens.
 No peak of memory is told below this program's own: a process begins with its parent's.
 """
 
@@ -28,6 +29,7 @@ from programs import processor
 
 ABLATE = Path("target/release/ablate").absolute()
 SIZES = [100, 400, 1000, 10_000]
+COLDS = 3  # runs on an empty cache; the others' take too long for more than one
 NO_OPS = 9  # runs with nothing to do
 SETTLED = 4  # seconds after which a file is known by its look
 WIDTH = 10
@@ -141,11 +143,14 @@ def grow(sizes, names):
             for name in names:
                 if size > LONGEST.get(name, size):
                     continue
-                folder = Path(root) / str(len(run))
-                folder.mkdir()
                 write, command = ENGINES[name]
-                write(folder, size)
-                cold = measure(command(), folder)
+                colds = []
+                for turn in range(COLDS if name not in LONGEST else 1):
+                    folder = Path(root) / f"{len(run)}-{turn}"
+                    folder.mkdir()
+                    write(folder, size)
+                    colds.append(measure(command(), folder))
+                cold = [statistics.median(column) for column in zip(*colds)]
                 time.sleep(SETTLED)
                 run[name] = (folder, command(), cold, measure(command(), folder), [])
             for turn in range(NO_OPS):
