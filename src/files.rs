@@ -180,7 +180,7 @@ pub fn copy_executable(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Lets a path in a scratch folder lead to a file elsewhere.
 pub fn point(to: &Path, path: &Path) -> Result<(), Error> {
-    attempt("link", path, || within(parent(path), || std::os::unix::fs::symlink(to, path)))
+    within("link", path, || std::os::unix::fs::symlink(to, path))
 }
 
 /// Writes a file whole or not at all, and makes it last through a power cut.
@@ -193,7 +193,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Does what [`write()`] does with parts that follow each other, so that the whole is never in memory.
 pub fn write_parts(path: &Path, parts: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
     let names = Names::default();
-    names.fill(create_scratch(parent(path))?, path, |scratch, file| {
+    names.fill(names.scratch(parent(path), RIGHTS)?, path, |scratch, file| {
         let mut writer = io::BufWriter::new(file);
         for part in parts {
             attempt("write", scratch, || writer.write_all(&part))?;
@@ -207,7 +207,7 @@ pub fn write_parts(path: &Path, parts: impl Iterator<Item = Vec<u8>>) -> Result<
 pub fn write_scratch(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
-    let file = attempt("write", path, || within(parent(path), || options.open(path)))?;
+    let file = within("write", path, || options.open(path))?;
     put(path, file, bytes).map(drop)
 }
 
@@ -224,7 +224,13 @@ pub fn open_if_there(path: &Path) -> Result<Option<fs::File>, Error> {
 
 /// Creates an empty file in a folder, under a name that nobody else uses.
 pub fn create_scratch(folder: &Path) -> Result<(PathBuf, fs::File), Error> {
-    create_named(folder, RIGHTS, scratch_name)
+    match create_named(folder, RIGHTS, scratch_name) {
+        Err(error) if error.is_missing() => {
+            create_folder(folder)?;
+            create_named(folder, RIGHTS, scratch_name)
+        }
+        created => created,
+    }
 }
 
 /// Puts bytes in the place of an opened file's content, without the care of [`write()`].
@@ -253,7 +259,7 @@ pub fn add(path: &Path, mut file: &fs::File, bytes: &[u8]) -> Result<(), Error> 
 pub fn append(path: &Path) -> Result<fs::File, Error> {
     let mut options = fs::OpenOptions::new();
     options.create(true).append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    attempt("write", path, || within(parent(path), || options.open(path)).and_then(plain::only))
+    within("write", path, || options.open(path).and_then(plain::only))
 }
 
 /// Moves a synced file or folder to a place on the same file system, replacing a file there.
@@ -295,12 +301,23 @@ pub fn create_folder(folder: &Path) -> Result<(), Error> {
     })
 }
 
-/// Does something below a folder; where that fails for want of the folder, creates it and does it again.
-fn within<T>(folder: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
-    match work() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_folder(folder).map_err(|error| error.source)?;
-            work()
+/// Creates a folder and those above it, and makes their names last through a power cut.
+pub fn create_lasting_folder(folder: &Path) -> Result<(), Error> {
+    let names = Names::default();
+    names.create_folder(folder)?;
+    names.keep()
+}
+
+/// Does what [`attempt`] does; where that fails for want of the folder, creates it and does it again.
+fn within<T>(
+    action: &'static str,
+    path: &Path,
+    work: impl Fn() -> io::Result<T>,
+) -> Result<T, Error> {
+    match attempt(action, path, &work) {
+        Err(error) if error.is_missing() => {
+            create_folder(parent(path))?;
+            attempt(action, path, work)
         }
         done => done,
     }
@@ -328,10 +345,32 @@ pub fn remove_file(path: &Path) -> Result<(), Error> {
     attempt("remove", path, || gone_is_fine(fs::remove_file(path)))
 }
 
-/// Removes a folder with all in it; one that is gone already is no error.
+/// Removes a folder with all in it, also folders that nobody may write to, as some programs leave them; one
+/// that is gone already is no error.
 pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
-    attempt("remove", folder, || gone_is_fine(fs::remove_dir_all(folder)))
+    attempt("remove", folder, || match gone_is_fine(fs::remove_dir_all(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(folder)?;
+            gone_is_fine(fs::remove_dir_all(folder))
+        }
+        removed => removed,
+    })
+}
+
+/// Lets a folder and those below it be written to.
+fn open_up(folder: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(folder)?.is_dir() {
+        return Ok(()); // a link has no rights of its own
+    }
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes whatever lies under a path so that nobody ever finds a part of it there: it loses its name first,
@@ -376,7 +415,7 @@ fn create_named(
     options.read(true).write(true).create_new(true).mode(rights);
     loop {
         let path = folder.join(name());
-        match within(folder, || options.open(&path)) {
+        match options.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             opened => return attempt("write", &path, || opened).map(|file| (path, file)),
         }

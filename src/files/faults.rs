@@ -37,6 +37,12 @@ struct Trap {
 
 static TRAPS: Mutex<Vec<Trap>> = Mutex::new(Vec::new());
 
+/// What was done to a file.
+type Deed = (&'static str, PathBuf);
+
+/// Watched folders, each with what was done below it.
+static WATCHED: Mutex<Vec<(PathBuf, Vec<Deed>)>> = Mutex::new(Vec::new());
+
 impl From<Fault> for io::Error {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -63,8 +69,26 @@ pub(crate) fn clear(folder: &Path) -> bool {
     })
 }
 
+/// Notes from now on what is done below a folder.
+pub(crate) fn watch(folder: &Path) {
+    watched(|watched| watched.push((folder.to_owned(), Vec::new())));
+}
+
+/// Returns what was done below a watched folder, in this order, and watches it no longer.
+pub(crate) fn seen(folder: &Path) -> Vec<Deed> {
+    watched(|watched| {
+        let at = watched.iter().position(|(other, _)| other == folder);
+        at.map(|at| watched.swap_remove(at).1).unwrap_or_default()
+    })
+}
+
 /// Returns the fault that happens now to what is done to a file.
-pub(super) fn next(action: &str, path: &Path) -> Option<Fault> {
+pub(super) fn next(action: &'static str, path: &Path) -> Option<Fault> {
+    watched(|watched| {
+        for (_, deeds) in watched.iter_mut().filter(|(folder, _)| path.starts_with(folder)) {
+            deeds.push((action, path.to_owned()));
+        }
+    });
     if !CHANGES.contains(&action) {
         return None;
     }
@@ -86,4 +110,8 @@ pub(super) fn is_short(error: &Error) -> bool {
 
 fn traps<R>(work: impl FnOnce(&mut Vec<Trap>) -> R) -> R {
     work(&mut TRAPS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn watched<R>(work: impl FnOnce(&mut Vec<(PathBuf, Vec<Deed>)>) -> R) -> R {
+    work(&mut WATCHED.lock().unwrap_or_else(PoisonError::into_inner))
 }

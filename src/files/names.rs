@@ -25,14 +25,13 @@ use crate::files::sync_folder;
 
 /// The folders in which files have new names, on any thread; a power cut may take those until they are kept.
 #[derive(Debug, Default)]
-#[must_use = "names that are not kept may be lost in a power cut"]
 pub struct Names(Mutex<BTreeSet<PathBuf>>);
 
 impl Names {
     /// Writes a file whole or not at all, by way of a scratch file in another folder of the same file
     /// system: best one that somebody clears where this process is killed before the end.
     pub fn write(&self, scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let scratch = create_named(scratches, RIGHTS, scratch_name)?;
+        let scratch = self.scratch(scratches, RIGHTS)?;
         self.fill(scratch, path, |scratch, file| put(scratch, file, bytes))
     }
 
@@ -43,8 +42,19 @@ impl Names {
         path: &Path,
         bytes: &[u8],
     ) -> Result<(), Error> {
-        let scratch = create_named(scratches, READ_ONLY, scratch_name)?;
+        let scratch = self.scratch(scratches, READ_ONLY)?;
         self.fill(scratch, path, |scratch, file| put(scratch, file, bytes))
+    }
+
+    /// Creates a scratch file; the name of a folder that is created for it is to last as well.
+    pub(super) fn scratch(&self, folder: &Path, rights: u32) -> Result<(PathBuf, fs::File), Error> {
+        match create_named(folder, rights, scratch_name) {
+            Err(error) if error.is_missing() => {
+                self.create_folder(folder)?;
+                create_named(folder, rights, scratch_name)
+            }
+            created => created,
+        }
     }
 
     /// Fills a scratch file, forces it to disk and gives it a name; removes it where any of that fails.
@@ -79,12 +89,17 @@ impl Names {
             }
             renamed => renamed?,
         }
-        self.note(parent(to));
+        self.rely_on(to);
         Ok(())
     }
 
+    /// Lets a name last that was there already: whoever gave it may not have come to keep it.
+    pub fn rely_on(&self, path: &Path) {
+        self.note(parent(path));
+    }
+
     /// Creates a folder and those above it, whose names are to last as well.
-    fn create_folder(&self, folder: &Path) -> Result<(), Error> {
+    pub(super) fn create_folder(&self, folder: &Path) -> Result<(), Error> {
         if folder.as_os_str().is_empty() || folder.is_dir() {
             return Ok(());
         }
@@ -132,6 +147,16 @@ mod tests {
         assert_eq!(found, ["new/deep/three", "new/deep/two", "old/file"]);
         let rights = |name: &str| std::fs::metadata(at(name)).unwrap().permissions();
         assert!(rights("new/deep/three").readonly() && !rights("new/deep/two").readonly());
+    }
+
+    #[test]
+    fn a_folder_that_is_made_for_a_scratch_file_lasts_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("new/deep");
+        let names = Names::default();
+        names.write(&deep, &deep.join("file"), b"1").unwrap();
+        let noted: Vec<PathBuf> = names.0.lock().unwrap().iter().cloned().collect();
+        assert_eq!(noted, [folder.path().to_owned(), folder.path().join("new"), deep]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use crate::files::Error;
 use crate::files::attempt;
-use crate::files::parent;
 use crate::files::within;
 
 /// A new file whose parts are written in any order.
@@ -24,8 +23,8 @@ impl Placed {
     pub fn open(path: &Path, length: u64) -> Result<Self, Error> {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(false);
-        let file = attempt("write", path, || {
-            let file = within(parent(path), || options.open(path))?;
+        let file = within("write", path, || {
+            let file = options.open(path)?;
             file.set_len(length)?;
             Ok(file)
         })?;

@@ -71,8 +71,8 @@ pub struct Entry {
     pub size: u64,
     /// When its content was written, seconds since 1970 (UTC); 0 where the file system does not say.
     pub modified: u64,
-    /// How many names it has.
-    pub names: u64,
+    /// How many names it has: hard links.
+    pub links: u64,
 }
 
 /// Returns what lies under a path and how long it is; nothing where nothing does.
@@ -162,13 +162,18 @@ pub fn map(path: &Path) -> Result<Mapped, Error> {
 /// Returns the BLAKE3 digest of a plain file's content: of a large one on all cores.
 pub fn digest(path: &Path) -> Result<Digest, Error> {
     let (file, size) = open(path)?;
+    let mut hasher = blake3::Hasher::new();
     if size < LARGE {
         let mut bytes = Vec::with_capacity(size as usize + 1); // the end shows in the read that finds it
-        attempt("hash", path, || (&file).read_to_end(&mut bytes))?;
-        return Ok(Digest::of_bytes(&bytes));
+        attempt("hash", path, || {
+            (&file).take(LARGE).read_to_end(&mut bytes)?;
+            hasher.update(&bytes);
+            // It has grown meanwhile, and is no longer small.
+            if bytes.len() as u64 == LARGE { hasher.update_reader(&file).map(drop) } else { Ok(()) }
+        })?;
+    } else {
+        hasher.update_rayon(&Mapped::of(&file, size, path)?);
     }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_rayon(&Mapped::of(&file, size, path)?);
     Ok(hasher.finalize().into())
 }
 
@@ -197,7 +202,7 @@ pub fn walk(folder: &Path) -> Result<Vec<Entry>, Error> {
                     let since =
                         about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
                     let modified = since.map_or(0, |since| since.as_secs());
-                    found.push(Entry { name, path, sort, size, modified, names: about.nlink() });
+                    found.push(Entry { name, path, sort, size, modified, links: about.nlink() });
                 }
             }
         }

@@ -79,3 +79,19 @@ fn what_is_removed_at_once_is_there_whole_or_not_at_all() {
     let left = super::names(folder.path()).unwrap();
     assert!(left.len() == 1 && left[0].starts_with(".scratch-"), "{left:?}");
 }
+
+#[test]
+fn folders_that_nobody_may_write_to_are_removed() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a/b");
+    super::write(&deep.join("file"), b"1").unwrap();
+    let shut = || std::fs::set_permissions(&deep, PermissionsExt::from_mode(0o500)).unwrap();
+    shut();
+    super::open_up(&folder.path().join("a")).unwrap();
+    let mode = std::fs::metadata(&deep).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    shut();
+    super::remove_folder(&folder.path().join("a")).unwrap(); // not tried hard where root runs the test
+    assert_eq!(super::names(folder.path()).unwrap(), Vec::<String>::new());
+}

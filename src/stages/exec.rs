@@ -343,7 +343,7 @@ impl Params {
                 let own = workplace::OWN.map(|name| format!("`{name}`")).join(", ");
                 refuse(
                     format!("`{name}` cannot be laid into the program's folder"),
-                    &format!("any other name; {own} are there already"),
+                    &format!("any other name; {own} are taken"),
                 );
             } else if self.files[..index].contains(name) {
                 refuse(format!("`{name}` is there twice"), "name it once");

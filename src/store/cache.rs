@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 
@@ -95,6 +94,9 @@ impl Store {
         } else {
             self.refuse_taken()?;
             files::write(&self.layout.tag(), TAG.as_bytes())?;
+            // What is put there by one may be relied on by another who did not create the folder.
+            files::create_lasting_folder(&self.layout.objects())?;
+            files::create_lasting_folder(&self.layout.records())?;
             files::write(&self.layout.version(), format!("{FORMAT}\n").as_bytes())?;
         }
         self.prepared.get_or_init(|| ());
@@ -245,7 +247,8 @@ impl Store {
     }
 
     fn check(&self, object: Digest) -> Result<(), Error> {
-        if self.seen().contains(&object) {
+        let seen = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen().contains(&object) {
             return Ok(());
         }
         let path = self.layout.object(object);
@@ -258,17 +261,8 @@ impl Store {
         if found != object {
             return Err(Error::Damaged { path });
         }
-        self.was_seen(std::iter::once(object));
+        seen().insert(object);
         Ok(())
-    }
-
-    /// Notes that the content of these objects was seen to be what their names say.
-    pub(super) fn was_seen(&self, objects: impl Iterator<Item = Digest>) {
-        self.seen().extend(objects);
-    }
-
-    fn seen(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
-        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn paths(&self, blobs: &[Blob]) -> BTreeMap<String, PathBuf> {

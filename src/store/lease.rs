@@ -138,6 +138,7 @@ impl Store {
         if let Some(record) = self.find(key) {
             return Ok(Found::Hit(Box::new(record)));
         }
+        sweep::sweep_key(&self.layout, key)?; // left by a crash, or by a holder who sleeps
         let scratch = self.layout.scratch(key, &self.hearts.unique_name());
         files::create_folder(&scratch)?;
         Ok(Found::Miss(Lease { store: self, key, scratch, _lock: lock }))
@@ -186,12 +187,11 @@ impl Lease<'_> {
         debug_assert_eq!(record.key_digest(), self.key, "the lease is on the key of the record");
         let names = Names::default();
         self.store.write_record(&record, self.key, &self.scratch, &names)?;
-        if let Some(recipe) = record.recipe {
-            self.store.write_recipe(recipe, self.key, &self.scratch, &names)?;
-        }
-        names.keep()?;
-        self.store.was_seen(record.objects().map(|(object, _)| object));
-        Ok(record)
+        let noted = record.recipe.map_or(Ok(()), |recipe| {
+            self.store.write_recipe(recipe, self.key, &self.scratch, &names)
+        });
+        names.keep()?; // the record is seen from now on, whatever became of the recipe
+        noted.map(|()| record)
     }
 }
 
@@ -206,6 +206,7 @@ impl Drop for Lease<'_> {
 mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
+    use std::path::PathBuf;
 
     use serde_json::json;
 
@@ -216,6 +217,7 @@ mod tests {
     use super::Made;
     use crate::digest::Digest;
     use crate::files;
+    use crate::files::faults;
     use crate::store::Record;
     use crate::store::Store;
 
@@ -286,6 +288,32 @@ mod tests {
             names,
             ["CACHEDIR.TAG".into(), "VERSION".into(), format!("records/{}.json", key())]
         );
+    }
+
+    #[test]
+    fn what_a_record_names_lasts_before_the_record_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        // The second finds its files there already, but not that anybody saw to it that they last.
+        for name in ["first", "second"] {
+            let key = Digest::of_value(&name);
+            let Some(Found::Miss(lease)) = store.lookup(key).unwrap() else { panic!("{name}") };
+            let made = make(&lease, "text");
+            faults::watch(folder.path());
+            let record = lease.publish(&made, Facts::of(Key::of(&name))).unwrap();
+            let deeds = faults::seen(folder.path());
+            let path = store.layout.record(key);
+            let seen = deeds.iter().position(|deed| *deed == ("write", path.clone())).unwrap();
+            for (object, _) in record.objects() {
+                let object = store.layout.object(object);
+                let named = |deed: &(&str, PathBuf)| deed.0 != "sync" && deed.1 == object;
+                let named = deeds.iter().rposition(named).unwrap_or(0);
+                for above in object.ancestors().skip(1).take(2) {
+                    let synced = deeds.iter().rposition(|deed| *deed == ("sync", above.to_owned()));
+                    assert!(synced.is_some_and(|at| named <= at && at < seen), "{name}: {deeds:?}");
+                }
+            }
+        }
     }
 
     #[test]

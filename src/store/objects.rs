@@ -57,9 +57,10 @@ pub(super) fn keep_list(
 ) -> Result<(), Error> {
     let text = output.blobs.text();
     let path = layout.object(output.digest);
-    if !is_kept(&path, text.len() as u64, output.digest)? {
+    if !found_or_cleared(&path, text.len() as u64, output.digest)? {
         names.write_read_only(scratch, &path, text.as_bytes())?;
     }
+    rely_on(&path, names);
     Ok(())
 }
 
@@ -79,16 +80,26 @@ fn take_in_file(
     file: &Entry,
     names: &Names,
 ) -> Result<Blob, Error> {
-    if file.names > 1 {
+    if file.links > 1 {
         files::part_from_other_names(&file.path)?;
     }
     let digest = plain::digest(&file.path)?;
     let object = layout.object(digest);
-    if !is_kept(&object, file.size, digest)? {
+    if !found_or_cleared(&object, file.size, digest)? {
         files::settle(&file.path)?;
         names.give(&file.path, &object)?;
     }
+    rely_on(&object, names);
     Ok(Blob { digest, path, size: file.size })
+}
+
+/// Lets an object's name last, and that of its folder, whoever gave them: another may be killed before it
+/// comes to that.
+fn rely_on(object: &Path, names: &Names) {
+    names.rely_on(object);
+    if let Some(folder) = object.parent() {
+        names.rely_on(folder);
+    }
 }
 
 /// Removes a folder that lies where a file of the cache is to be put: only a file gives way by itself.
@@ -106,7 +117,7 @@ pub(super) fn is_there(path: &Path, size: u64) -> bool {
 
 /// Returns whether a file is there with the content that it should have: what was damaged on the disk is
 /// replaced when it is computed again. A folder in its place is removed.
-fn is_kept(path: &Path, size: u64, content: Digest) -> Result<bool, Error> {
+fn found_or_cleared(path: &Path, size: u64, content: Digest) -> Result<bool, Error> {
     match plain::look(path) {
         Some((Sort::File, found)) => {
             Ok(found == size && plain::digest(path).is_ok_and(|found| found == content))

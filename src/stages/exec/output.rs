@@ -29,7 +29,15 @@ pub(super) fn take(
     let wrong = |problem: String| {
         StageError::data(format!("output `{port}`: {problem}")).help(shape(artifact))
     };
-    let found = plain::walk(from).map_err(|error| wrong(error.to_string()))?;
+    // A link in the place of the folder above might lead to files of the user.
+    let above = from.parent().and_then(plain::look);
+    if above.is_none_or(|(sort, _)| sort != Sort::Folder) {
+        return Err(wrong("the program removed or replaced the folder that it lies in".to_owned()));
+    }
+    let found = match plain::walk(from) {
+        Err(error) if error.is_strange() => return Err(wrong(error.source.to_string())),
+        found => found?,
+    };
     for entry in &found {
         let what = match entry.sort {
             Sort::File if is_text(&entry.path, from) => continue,

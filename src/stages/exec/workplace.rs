@@ -31,7 +31,7 @@ use crate::stages::exec::program::Program;
 /// Where outputs are written again.
 const READ_BACK: &str = ".read-back";
 
-/// What is there beside the stage's files.
+/// Names that the stage's files cannot have.
 pub(super) const OWN: [&str; 4] = ["job.json", "inputs", "outputs", READ_BACK];
 
 /// What tells that a stored file was written to: size, when, by change of what.
