@@ -1,8 +1,6 @@
 //! The kind `exec`: programs of the user, what they are handed, what decides their results, what they
 //! may leave behind, and that none runs without permission or outlives its run.
 
-use std::path::Path;
-
 use ablate::digest::Digest;
 use ablate::plan;
 use ablate::plan::DataFolders;
