@@ -8,7 +8,6 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -18,21 +17,21 @@ use std::sync::atomic::Ordering;
 use crate::digest::Digest;
 use crate::digest::Md5;
 
+mod batch;
 mod found;
 mod growing;
 mod look;
 mod name;
-mod names;
 mod placed;
 pub mod plain;
 mod unpacking;
 
+pub use batch::Batch;
 pub use found::Found;
 pub use found::walk;
 pub use growing::Growing;
 pub use look::Look;
 pub use name::file_name;
-pub use names::Names;
 pub use placed::Placed;
 pub use unpacking::MOST_FOR_ONE;
 pub use unpacking::most_unpacked;
@@ -185,22 +184,22 @@ pub fn point(to: &Path, path: &Path) -> Result<(), Error> {
 
 /// Writes a file whole or not at all, and makes it last through a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let names = Names::default();
-    names.write(parent(path), path, bytes)?;
-    names.keep()
+    let batch = Batch::default();
+    batch.write(parent(path), path, bytes)?;
+    batch.keep()
 }
 
 /// Does what [`write()`] does with parts that follow each other, so that the whole is never in memory.
 pub fn write_parts(path: &Path, parts: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
-    let names = Names::default();
-    names.fill(names.scratch(parent(path), RIGHTS)?, path, |scratch, file| {
+    let batch = Batch::default();
+    batch.fill(batch.scratch(parent(path), RIGHTS)?, path, |scratch, file| {
         let mut writer = io::BufWriter::new(file);
         for part in parts {
             attempt("write", scratch, || writer.write_all(&part))?;
         }
         attempt("write", scratch, || writer.into_inner().map_err(io::IntoInnerError::into_error))
     })?;
-    names.keep()
+    batch.keep()
 }
 
 /// Writes a new file without the care of [`write()`]: for scratch folders that are published whole.
@@ -224,13 +223,7 @@ pub fn open_if_there(path: &Path) -> Result<Option<fs::File>, Error> {
 
 /// Creates an empty file in a folder, under a name that nobody else uses.
 pub fn create_scratch(folder: &Path) -> Result<(PathBuf, fs::File), Error> {
-    match create_named(folder, RIGHTS, scratch_name) {
-        Err(error) if error.is_missing() => {
-            create_folder(folder)?;
-            create_named(folder, RIGHTS, scratch_name)
-        }
-        created => created,
-    }
+    in_folder(folder, create_folder, || create_named(folder, RIGHTS, scratch_name))
 }
 
 /// Puts bytes in the place of an opened file's content, without the care of [`write()`].
@@ -264,9 +257,9 @@ pub fn append(path: &Path) -> Result<fs::File, Error> {
 
 /// Moves a synced file or folder to a place on the same file system, replacing a file there.
 pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    let names = Names::default();
-    names.give(from, to)?;
-    names.keep()
+    let batch = Batch::default();
+    batch.give(from, to)?;
+    batch.keep()
 }
 
 /// Forces a file's content to disk.
@@ -286,12 +279,6 @@ pub fn sync_folder(folder: &Path) -> Result<(), Error> {
     })
 }
 
-/// Gives a file that has other names a content of its own: what is done to it reaches none of them.
-pub fn part_from_other_names(path: &Path) -> Result<(), Error> {
-    let names = attempt("look at", path, || fs::symlink_metadata(path))?.nlink();
-    if names > 1 { write(path, &plain::map(path)?) } else { Ok(()) }
-}
-
 /// Creates a folder and those above it; one that is there already is no error.
 pub fn create_folder(folder: &Path) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
@@ -303,40 +290,39 @@ pub fn create_folder(folder: &Path) -> Result<(), Error> {
 
 /// Creates a folder and those above it, and makes their names last through a power cut.
 pub fn create_lasting_folder(folder: &Path) -> Result<(), Error> {
-    let names = Names::default();
-    names.create_folder(folder)?;
-    names.keep()
+    let batch = Batch::default();
+    batch.create_folder(folder)?;
+    batch.keep()
 }
 
-/// Does what [`attempt`] does; where that fails for want of the folder, creates it and does it again.
+/// Does what [`attempt`] does, in a folder that is created where it is missing.
 fn within<T>(
     action: &'static str,
     path: &Path,
     work: impl Fn() -> io::Result<T>,
 ) -> Result<T, Error> {
-    match attempt(action, path, &work) {
-        Err(error) if error.is_missing() => {
-            create_folder(parent(path))?;
-            attempt(action, path, work)
-        }
+    in_folder(parent(path), create_folder, || attempt(action, path, &work))
+}
+
+/// Does something in a folder; where that fails for want of the folder, creates it and does it again.
+fn in_folder<T>(
+    folder: &Path,
+    create: impl FnOnce(&Path) -> Result<(), Error>,
+    work: impl Fn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    match work() {
+        Err(error) if error.is_missing() => create(folder).and_then(|()| work()),
         done => done,
     }
 }
 
-/// Takes away the right to write a file, and forces it to disk.
+/// Takes away the right to write a plain file, and forces it to disk.
 pub fn settle(path: &Path) -> Result<(), Error> {
-    let file = attempt("open", path, || fs::File::open(path))?;
+    let (file, _) = plain::open(path)?;
     let mut rights = attempt("look at", path, || file.metadata())?.permissions();
     rights.set_readonly(true);
     attempt("protect", path, || file.set_permissions(rights))?;
     attempt("sync", path, || file.sync_all())
-}
-
-/// Takes away the right to write a file.
-pub fn make_read_only(path: &Path) -> Result<(), Error> {
-    let mut rights = attempt("look at", path, || fs::metadata(path))?.permissions();
-    rights.set_readonly(true);
-    attempt("protect", path, || fs::set_permissions(path, rights))
 }
 
 /// Removes a file; one that is gone already is no error.

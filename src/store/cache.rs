@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 
 use crate::digest::Digest;
 use crate::files;
-use crate::files::Names;
+use crate::files::Batch;
 use crate::files::plain;
 use crate::store::Blob;
 use crate::store::Error;
@@ -174,7 +174,7 @@ impl Store {
         record: &Record,
         key: Digest,
         scratch: &Path,
-        names: &Names,
+        batch: &Batch,
     ) -> Result<(), Error> {
         let text = serde_json::to_vec_pretty(record).expect("a record has string keys");
         let path = self.layout.record(key);
@@ -183,15 +183,15 @@ impl Store {
             return Err(Error::Unkeepable { path, problem });
         }
         objects::clear_way(&path)?;
-        Ok(names.write(scratch, &path, &text)?)
+        Ok(batch.write(scratch, &path, &text)?)
     }
 
     /// Notes that a recipe leads to a key.
     pub fn remember_recipe(&self, recipe: Digest, key: Digest) -> Result<(), Error> {
         self.prepare()?;
-        let names = Names::default();
-        self.write_recipe(recipe, key, &self.layout.recipes(), &names)?;
-        Ok(names.keep()?)
+        let batch = Batch::default();
+        self.write_recipe(recipe, key, &self.layout.recipes(), &batch)?;
+        Ok(batch.keep()?)
     }
 
     /// Writes a note that a recipe leads to a key.
@@ -200,12 +200,12 @@ impl Store {
         recipe: Digest,
         key: Digest,
         scratch: &Path,
-        names: &Names,
+        batch: &Batch,
     ) -> Result<(), Error> {
         let text = serde_json::to_vec(&key).expect("a digest is a text");
         let path = self.layout.recipe(recipe);
         objects::clear_way(&path)?;
-        Ok(names.write(scratch, &path, &text)?)
+        Ok(batch.write(scratch, &path, &text)?)
     }
 
     /// Returns every record in the cache that can be read, in no meaningful order, whole or not.

@@ -134,14 +134,14 @@ impl Berth<'_> {
         Ok(Growing::open(&path)?)
     }
 
-    /// Makes a part that is whole and synced the download, under a name; the content is that of the part.
+    /// Makes a part that is whole the download, under a name; the content is that of the part.
     pub fn publish(self, part: &Growing, name: &str, content: Digest) -> Result<PathBuf, Error> {
         // The note first: a file without one is not believed.
         self.store.downloads().keep_content(self.asked, content)?;
         let path = self.store.layout.download(self.asked).join(file_name(name));
         objects::clear_way(&path)?;
+        files::settle(part.path())?;
         files::rename(part.path(), &path)?;
-        files::make_read_only(&path)?;
         Ok(path)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::files;
-use crate::files::Names;
+use crate::files::Batch;
 use crate::store::Error;
 use crate::store::Key;
 use crate::store::Output;
@@ -163,14 +163,14 @@ impl Lease<'_> {
         // Between a look at what is stored already and the record that names it nothing is collected.
         let _gate = self.store.pass()?;
         let mut outputs = LiteMap::new();
-        let names = Names::default();
+        let batch = Batch::default();
         for (port, made) in made {
-            let blobs = objects::take_in(layout, &made.folder, &names)?;
+            let blobs = objects::take_in(layout, &made.folder, &batch)?;
             let output = Output::of(blobs, made.summary.clone());
-            objects::keep_list(layout, &output, &self.scratch, &names)?;
+            objects::keep_list(layout, &output, &self.scratch, &batch)?;
             outputs.insert(port.clone(), output);
         }
-        names.keep()?;
+        batch.keep()?;
         let record = Record {
             format: FORMAT,
             key: facts.key,
@@ -185,12 +185,12 @@ impl Lease<'_> {
             log: facts.log,
         };
         debug_assert_eq!(record.key_digest(), self.key, "the lease is on the key of the record");
-        let names = Names::default();
-        self.store.write_record(&record, self.key, &self.scratch, &names)?;
+        let batch = Batch::default();
+        self.store.write_record(&record, self.key, &self.scratch, &batch)?;
         let noted = record.recipe.map_or(Ok(()), |recipe| {
-            self.store.write_recipe(recipe, self.key, &self.scratch, &names)
+            self.store.write_recipe(recipe, self.key, &self.scratch, &batch)
         });
-        names.keep()?; // the record is seen from now on, whatever became of the recipe
+        batch.keep()?; // the record is seen from now on, whatever became of the recipe
         noted.map(|()| record)
     }
 }

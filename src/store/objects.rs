@@ -7,7 +7,7 @@ use rayon::iter::ParallelIterator;
 
 use crate::digest::Digest;
 use crate::files;
-use crate::files::Names;
+use crate::files::Batch;
 use crate::files::plain;
 use crate::files::plain::Entry;
 use crate::files::plain::Sort;
@@ -24,7 +24,7 @@ const FEW: usize = 16;
 
 /// Moves all files of a folder on the cache's own disk into the objects; on all cores. A link would
 /// lead to files of somebody else, a pipe would never end: a folder that has one is refused.
-pub(super) fn take_in(layout: &Layout, folder: &Path, names: &Names) -> Result<Listing, Error> {
+pub(super) fn take_in(layout: &Layout, folder: &Path, batch: &Batch) -> Result<Listing, Error> {
     let unkeepable =
         |path: &Path, problem: String| Error::Unkeepable { path: path.into(), problem };
     let found = plain::walk(folder)?;
@@ -37,7 +37,7 @@ pub(super) fn take_in(layout: &Layout, folder: &Path, names: &Names) -> Result<L
     };
     let bytes = found.iter().fold(0, |sum: u64, found| sum.saturating_add(found.size));
     let found: Vec<(TreePath, Entry)> = found.into_iter().map(named).collect::<Result<_, _>>()?;
-    let take = |(name, found): (TreePath, Entry)| take_in_file(layout, name, &found, names);
+    let take = |(name, found): (TreePath, Entry)| take_in_file(layout, name, &found, batch);
     // For a few small files it takes longer to wake the other cores than to do it here.
     let blobs = if bytes < plain::LARGE && found.len() <= FEW {
         found.into_iter().map(take).collect::<Result<_, _>>()?
@@ -53,14 +53,14 @@ pub(super) fn keep_list(
     layout: &Layout,
     output: &Output,
     scratch: &Path,
-    names: &Names,
+    batch: &Batch,
 ) -> Result<(), Error> {
     let text = output.blobs.text();
     let path = layout.object(output.digest);
     if !found_or_cleared(&path, text.len() as u64, output.digest)? {
-        names.write_read_only(scratch, &path, text.as_bytes())?;
+        batch.write_read_only(scratch, &path, text.as_bytes())?;
     }
-    rely_on(&path, names);
+    rely_on(&path, batch);
     Ok(())
 }
 
@@ -78,27 +78,28 @@ fn take_in_file(
     layout: &Layout,
     path: TreePath,
     file: &Entry,
-    names: &Names,
+    batch: &Batch,
 ) -> Result<Blob, Error> {
     if file.links > 1 {
-        files::part_from_other_names(&file.path)?;
+        // A content of its own: what is done to it reaches none of its other names.
+        files::write(&file.path, &plain::map(&file.path)?)?;
     }
     let digest = plain::digest(&file.path)?;
     let object = layout.object(digest);
     if !found_or_cleared(&object, file.size, digest)? {
         files::settle(&file.path)?;
-        names.give(&file.path, &object)?;
+        batch.give(&file.path, &object)?;
     }
-    rely_on(&object, names);
+    rely_on(&object, batch);
     Ok(Blob { digest, path, size: file.size })
 }
 
 /// Lets an object's name last, and that of its folder, whoever gave them: another may be killed before it
 /// comes to that.
-fn rely_on(object: &Path, names: &Names) {
-    names.rely_on(object);
+fn rely_on(object: &Path, batch: &Batch) {
+    batch.rely_on(object);
     if let Some(folder) = object.parent() {
-        names.rely_on(folder);
+        batch.rely_on(folder);
     }
 }
 
@@ -118,13 +119,11 @@ pub(super) fn is_there(path: &Path, size: u64) -> bool {
 /// Returns whether a file is there with the content that it should have: what was damaged on the disk is
 /// replaced when it is computed again. A folder in its place is removed.
 fn found_or_cleared(path: &Path, size: u64, content: Digest) -> Result<bool, Error> {
-    match plain::look(path) {
-        Some((Sort::File, found)) => {
-            Ok(found == size && plain::digest(path).is_ok_and(|found| found == content))
-        }
-        Some((Sort::Folder, _)) => files::remove_folder(path).map(|()| false).map_err(Error::from),
-        _ => Ok(false),
+    let is_sound = is_there(path, size) && plain::digest(path).is_ok_and(|found| found == content);
+    if !is_sound {
+        clear_way(path)?;
     }
+    Ok(is_sound)
 }
 
 /// Returns the digest that an object's two-part name stands for; nothing for what is no object,

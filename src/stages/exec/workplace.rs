@@ -64,21 +64,17 @@ impl Workplace {
         let mut folders: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (port, entrance) in &params.inputs {
             let trees = inputs.get(port).map_or(&[][..], Vec::as_slice);
-            if entrance.many || trees.is_empty() {
-                files::create_folder(&place.folder.join("inputs").join(port))?;
-            }
+            files::create_folder(&place.folder.join("inputs").join(port))?;
             let told = folders.entry(port).or_default();
             for (index, tree) in trees.iter().enumerate() {
-                let within = if entrance.many {
-                    format!("inputs/{port}/{index}")
-                } else {
-                    format!("inputs/{port}")
-                };
-                let folder = place.folder.join(&within);
-                files::create_folder(&folder)?;
+                let mut within = format!("inputs/{port}");
+                if entrance.many {
+                    within += &format!("/{index}");
+                    files::create_folder(&place.folder.join(&within))?;
+                }
                 for (name, stored) in &tree.0 {
                     place.sealed.insert(stored.clone(), seal(stored)?);
-                    files::point(stored, &folder.join(name))?;
+                    files::point(stored, &place.folder.join(&within).join(name))?;
                 }
                 told.push(within);
             }

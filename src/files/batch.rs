@@ -1,11 +1,10 @@
-//! Names that are given to files one after the other, and made to last together.
+//! A batch: files that get their names one after the other, and whose names are made to last together.
 //!
 //! A file is whole and on the disk before it gets its name; the folders are synced once, at the end. What
-//! must not be seen before something else lasts gets its name after that was kept.
+//! must not be seen before something else lasts belongs to a later batch.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -17,6 +16,7 @@ use crate::files::RIGHTS;
 use crate::files::attempt;
 use crate::files::create_folder;
 use crate::files::create_named;
+use crate::files::in_folder;
 use crate::files::parent;
 use crate::files::put;
 use crate::files::remove_file;
@@ -25,9 +25,9 @@ use crate::files::sync_folder;
 
 /// The folders in which files have new names, on any thread; a power cut may take those until they are kept.
 #[derive(Debug, Default)]
-pub struct Names(Mutex<BTreeSet<PathBuf>>);
+pub struct Batch(Mutex<BTreeSet<PathBuf>>);
 
-impl Names {
+impl Batch {
     /// Writes a file whole or not at all, by way of a scratch file in another folder of the same file
     /// system: best one that somebody clears where this process is killed before the end.
     pub fn write(&self, scratches: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -35,7 +35,7 @@ impl Names {
         self.fill(scratch, path, |scratch, file| put(scratch, file, bytes))
     }
 
-    /// Does what [`Names::write`] does; nobody may write the file from the moment it is there.
+    /// Does what [`Batch::write`] does; nobody may write the file from the moment it is there.
     pub fn write_read_only(
         &self,
         scratches: &Path,
@@ -48,13 +48,8 @@ impl Names {
 
     /// Creates a scratch file; the name of a folder that is created for it is to last as well.
     pub(super) fn scratch(&self, folder: &Path, rights: u32) -> Result<(PathBuf, fs::File), Error> {
-        match create_named(folder, rights, scratch_name) {
-            Err(error) if error.is_missing() => {
-                self.create_folder(folder)?;
-                create_named(folder, rights, scratch_name)
-            }
-            created => created,
-        }
+        let create = |folder: &Path| self.create_folder(folder);
+        in_folder(folder, create, || create_named(folder, rights, scratch_name))
     }
 
     /// Fills a scratch file, forces it to disk and gives it a name; removes it where any of that fails.
@@ -82,13 +77,7 @@ impl Names {
     fn rename(&self, action: &'static str, from: &Path, to: &Path) -> Result<(), Error> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
         let rename = || attempt(action, to, || fs::rename(from, to));
-        match rename() {
-            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
-                self.create_folder(parent(to))?;
-                rename()?;
-            }
-            renamed => renamed?,
-        }
+        in_folder(parent(to), |folder| self.create_folder(folder), rename)?;
         self.rely_on(to);
         Ok(())
     }
@@ -127,7 +116,7 @@ impl Names {
 mod tests {
     use std::path::PathBuf;
 
-    use super::Names;
+    use super::Batch;
     use crate::files;
 
     #[test]
@@ -135,13 +124,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         files::write(&at("old/file"), b"1").unwrap();
-        let names = Names::default();
-        names.write(&at("old"), &at("old/two"), b"2").unwrap();
-        names.write_read_only(&at("old"), &at("new/deep/three"), b"3").unwrap();
-        names.give(&at("old/two"), &at("new/deep/two")).unwrap();
-        let noted: Vec<PathBuf> = names.0.lock().unwrap().iter().cloned().collect();
+        let batch = Batch::default();
+        batch.write(&at("old"), &at("old/two"), b"2").unwrap();
+        batch.write_read_only(&at("old"), &at("new/deep/three"), b"3").unwrap();
+        batch.give(&at("old/two"), &at("new/deep/two")).unwrap();
+        let noted: Vec<PathBuf> = batch.0.lock().unwrap().iter().cloned().collect();
         assert_eq!(noted, [folder.path().to_owned(), at("new"), at("new/deep"), at("old")]);
-        names.keep().unwrap();
+        batch.keep().unwrap();
         let found = files::walk(folder.path()).unwrap().into_iter();
         let found: Vec<String> = found.map(|found| found.name).collect();
         assert_eq!(found, ["new/deep/three", "new/deep/two", "old/file"]);
@@ -153,9 +142,9 @@ mod tests {
     fn a_folder_that_is_made_for_a_scratch_file_lasts_as_well() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("new/deep");
-        let names = Names::default();
-        names.write(&deep, &deep.join("file"), b"1").unwrap();
-        let noted: Vec<PathBuf> = names.0.lock().unwrap().iter().cloned().collect();
+        let batch = Batch::default();
+        batch.write(&deep, &deep.join("file"), b"1").unwrap();
+        let noted: Vec<PathBuf> = batch.0.lock().unwrap().iter().cloned().collect();
         assert_eq!(noted, [folder.path().to_owned(), folder.path().join("new"), deep]);
     }
 
@@ -164,9 +153,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         files::create_folder(&at("taken")).unwrap();
-        let error = Names::default().write(folder.path(), &at("taken"), b"1").unwrap_err();
+        let error = Batch::default().write(folder.path(), &at("taken"), b"1").unwrap_err();
         assert!(error.path == at("taken"), "{error}");
         assert_eq!(files::names(folder.path()).unwrap(), ["taken"]);
-        assert!(Names::default().give(&at("none"), &at("other")).unwrap_err().is_missing());
+        assert!(Batch::default().give(&at("none"), &at("other")).unwrap_err().is_missing());
     }
 }
