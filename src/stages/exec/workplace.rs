@@ -69,7 +69,7 @@ impl Workplace {
             for (index, tree) in trees.iter().enumerate() {
                 let mut within = format!("inputs/{port}");
                 if entrance.many {
-                    within += &format!("/{index}");
+                    within = format!("{within}/{index}");
                     files::create_folder(&place.folder.join(&within))?;
                 }
                 for (name, stored) in &tree.0 {
